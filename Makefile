@@ -1,0 +1,41 @@
+# make demo     real runs in a throwaway repository, shown
+# make test     everything the continuous integration runs
+# make lint     ruff, ruff format, mypy
+# make bench    measurements beside peers, into benchmarks/RESULTS.md
+# make test-soak  the full sizes of the acceptance tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-soak lint bench docs clean
+
+demo: $(STAMP)
+	$(BIN)/gtrack demo
+
+test: $(STAMP)
+	$(PYTEST) -n auto --dist worksteal -m "not soak" $(PYTEST_ARGS)
+
+test-soak: $(STAMP)
+	$(PYTEST) -n 2 -m soak $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks $(BENCHMARKS)
+
+docs: $(STAMP)
+	$(BIN)/python -m gtrack.cli.reference
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[demo,test,lint]"
+	touch $@

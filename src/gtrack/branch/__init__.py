@@ -1,0 +1,1 @@
+"""Git: objects, references, locked commits, code snapshots. The only place that knows dulwich or the git executable."""

@@ -1,0 +1,1 @@
+"""What surrounds a run: environment, hardware, launcher, command, seeds, and why it failed."""

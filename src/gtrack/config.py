@@ -1,0 +1,99 @@
+"""Settings of the process: what the environment says. Settings of the repository are git configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+from gtrack.errors import UsageError
+from gtrack.paths import state_spool
+
+__all__ = ["Settings", "environment", "parse_duration", "truthy"]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\Z")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment variables say.
+
+    Attributes:
+        spool: ``GTRACK_SPOOL``: where live runs are kept, instead of in the repository.
+        run_id: ``GTRACK_RUN_ID``: the run that this process joins.
+        session: ``GTRACK_SESSION``: the session that this process joins.
+        experiment: ``GTRACK_EXPERIMENT``: the experiment of new runs.
+        commit: ``GTRACK_COMMIT``: the code's commit, where there is no repository.
+        snapshot: ``GTRACK_SNAPSHOT``: the code's snapshot, where there is no repository.
+        code: ``GTRACK_CODE``: ``snapshot``, ``commit-only`` or ``off``; None to ask the git configuration.
+        segment_every: ``GTRACK_SEGMENT_EVERY``: seconds between commits of a live run's values; None for never.
+        strict: ``GTRACK_STRICT``: raise on a bad value rather than warn.
+        quiet: ``GTRACK_QUIET``: no notices on stderr.
+        state_spool: Where runs wait that have no repository to live in.
+    """
+
+    spool: str | None = None
+    run_id: str | None = None
+    session: str | None = None
+    experiment: str | None = None
+    commit: str | None = None
+    snapshot: str | None = None
+    code: str | None = None
+    segment_every: float | None = None
+    strict: bool = False
+    quiet: bool = False
+    state_spool: str = ""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            UsageError: A variable has a value it cannot have.
+        """
+        code = env.get("GTRACK_CODE") or None
+        if code not in (None, "snapshot", "commit-only", "off"):
+            raise UsageError(f"GTRACK_CODE is {code!r}", hint="use snapshot, commit-only or off")
+        every = env.get("GTRACK_SEGMENT_EVERY")
+        return cls(
+            spool=env.get("GTRACK_SPOOL") or None,
+            run_id=env.get("GTRACK_RUN_ID") or None,
+            session=env.get("GTRACK_SESSION") or None,
+            experiment=env.get("GTRACK_EXPERIMENT") or None,
+            commit=env.get("GTRACK_COMMIT") or None,
+            snapshot=env.get("GTRACK_SNAPSHOT") or None,
+            code=code,
+            segment_every=parse_duration(every) if every else None,
+            strict=truthy(env.get("GTRACK_STRICT")),
+            quiet=truthy(env.get("GTRACK_QUIET")),
+            state_spool=state_spool(env),
+        )
+
+    @property
+    def extra_spools(self) -> list[str]:
+        """Spools outside the repository that commands look into."""
+        return [path for path in (self.spool, self.state_spool) if path]
+
+
+def environment() -> MutableMapping[str, str]:
+    """Return the process's environment; every other module is handed one."""
+    return os.environ
+
+
+def truthy(value: str | None) -> bool:
+    """Tell whether an environment variable is switched on."""
+    return (value or "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that ``10m``, ``2s``, ``1.5h`` or a bare number stand for.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    match = _DURATION.match(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a duration", hint="write it like 30s, 10m or 2h")
+    return float(match[1]) * _UNITS[match[2] or "s"]

@@ -1,0 +1,163 @@
+"""Names of files on the branch: what they mean, built and parsed in one place.
+
+A name follows from the file's content (``sha12``) or its origin (session and writer), so two writers cannot
+mean different things by one path, and union needs no merge base.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gtrack.ids import is_run_id, sha12
+
+__all__ = [
+    "RunFile",
+    "Segment",
+    "console",
+    "end",
+    "event",
+    "parse_run_file",
+    "run_dir",
+    "segment",
+    "split_path",
+    "values",
+]
+
+_STAMP = r"(?P<stamp>[0-9]{8}T[0-9]{6}\.[0-9]{6}Z)"
+_SHA = r"(?P<digest>[0-9a-f]{12})"
+_ORIGIN = r"(?P<session>[0-9a-f]{8})-(?P<writer>[0-9a-f]{8})"
+_RANGE = r"(?P<first>0|[1-9][0-9]{0,15})-(?P<count>0|[1-9][0-9]{0,15})"
+_PATTERNS = {
+    "run": re.compile(r"run\.yaml\Z"),
+    "end": re.compile(rf"end-{_STAMP}-{_SHA}\.yaml\Z"),
+    "metrics": re.compile(rf"metrics-{_ORIGIN}-{_RANGE}\.parquet\Z"),
+    "system": re.compile(rf"system-{_ORIGIN}-{_RANGE}\.parquet\Z"),
+    "summary": re.compile(rf"summary-{_ORIGIN}-{_RANGE}\.yaml\Z"),
+    "preview": re.compile(rf"preview-{_ORIGIN}\.parquet\Z"),
+    "console": re.compile(rf"console-{_ORIGIN}\.log\.gz\Z"),
+    "values": re.compile(rf"values-{_SHA}\.txt\Z"),
+    "artifacts": re.compile(rf"artifacts-{_ORIGIN}-{_RANGE}\.yaml\Z"),
+    "event": re.compile(rf"events/{_STAMP}-{_SHA}\.yaml\Z"),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Segment:
+    """A range of one writer's journal records: ``first`` to ``first + count``, the end excluded.
+
+    An empty range stands for what a process logged beside metrics.
+    """
+
+    session: str
+    writer: str
+    first: int
+    count: int
+
+    @property
+    def end(self) -> int:
+        """The number of the first record after the segment."""
+        return self.first + self.count
+
+    def __str__(self) -> str:
+        return f"{self.session}-{self.writer}-{self.first}-{self.count}"
+
+    @classmethod
+    def parse(cls, text: str) -> Segment | None:
+        """Read what ``str()`` wrote; None when it is not a segment."""
+        match = re.fullmatch(f"{_ORIGIN}-{_RANGE}", text)
+        return cls(match["session"], match["writer"], int(match["first"]), int(match["count"])) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """What the name of a file in a run's folder says.
+
+    Attributes:
+        kind: ``run``, ``end``, ``metrics``, ``system``, ``summary``, ``preview``, ``console``, ``values``,
+            ``artifacts`` or ``event``.
+        name: The path below the run's folder.
+        stamp: The stamp in the name, or None.
+        digest: The ``sha12`` in the name, or None.
+        session: The session in the name, or None.
+        writer: The writer in the name, or None.
+        segment: The range of journal records, or None.
+    """
+
+    kind: str
+    name: str
+    stamp: str | None = None
+    digest: str | None = None
+    session: str | None = None
+    writer: str | None = None
+    segment: Segment | None = None
+
+
+def run_dir(run_id: str) -> str:
+    """Return the path of a run's folder on the branch."""
+    return f"runs/{run_id[:2]}/{run_id}"
+
+
+def end(stamp: str, content: bytes) -> str:
+    """Return the name of an end file."""
+    return f"end-{stamp}-{sha12(content)}.yaml"
+
+
+def event(stamp: str, content: bytes) -> str:
+    """Return the name of an event, below the folder of what it is about."""
+    return f"events/{stamp}-{sha12(content)}.yaml"
+
+
+def segment(kind: str, seg: Segment) -> str:
+    """Return the name of a file that holds one segment.
+
+    Args:
+        kind: ``metrics``, ``system``, ``summary`` or ``artifacts``.
+        seg: The range.
+    """
+    return f"{kind}-{seg}.{'parquet' if kind in ('metrics', 'system') else 'yaml'}"
+
+
+def console(session: str, writer: str) -> str:
+    """Return the name of a writer's console output."""
+    return f"console-{session}-{writer}.log.gz"
+
+
+def values(content: bytes) -> str:
+    """Return the name of a long param or tag value."""
+    return f"values-{sha12(content)}.txt"
+
+
+def parse_run_file(name: str) -> RunFile | None:
+    """Tell what a path below a run's folder means; None when it is not known to this format.
+
+    Example:
+        >>> parse_run_file("events/20261121T142530.123456Z-0123456789ab.yaml").kind
+        'event'
+    """
+    for kind, pattern in _PATTERNS.items():
+        match = pattern.match(name)
+        if match is None:
+            continue
+        found = match.groupdict()
+        seg = None
+        if "first" in found:
+            seg = Segment(found["session"], found["writer"], int(found["first"]), int(found["count"]))
+        return RunFile(
+            kind,
+            name,
+            found.get("stamp"),
+            found.get("digest"),
+            found.get("session"),
+            found.get("writer"),
+            seg,
+        )
+    return None
+
+
+def split_path(path: str) -> tuple[str, str] | None:
+    """Split ``runs/<id[:2]>/<id>/<name>`` into the run's id and the name; None for any other path."""
+    parts = path.split("/", 3)
+    if len(parts) != 4 or parts[0] != "runs" or not is_run_id(parts[2]) or parts[1] != parts[2][:2]:
+        return None
+    return parts[2], parts[3]

@@ -1,0 +1,1 @@
+"""What runs are, and how files fold into their current state: pure, no input or output."""

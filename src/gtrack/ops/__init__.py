@@ -1,0 +1,1 @@
+"""Use cases, one a file: seal, recover, record, edit, fsck, ingest, ..."""

@@ -1,0 +1,92 @@
+"""Finishing a run: recording it from its own process, or from one that outlives it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from gtrack.errors import GtrackError
+from gtrack.spool.directory import SpoolRun
+
+if TYPE_CHECKING:
+    from gtrack.branch.repository import Repository
+    from gtrack.model.state import RunState
+
+__all__ = ["finish", "record_detached"]
+
+_detached: list[subprocess.Popen[bytes]] = []
+_RECOVER = "import sys; from gtrack.ops.finish import main; main(*sys.argv[1:])"
+
+
+def finish(
+    run_id: str, spool: str, repo: Repository | None, *, warn: Callable[[str], None], timeout: float = 60.0
+) -> RunState | None:
+    """Record a run whose files are closed, together with every other one that waits.
+
+    Args:
+        run_id: The run.
+        spool: The spool it is in.
+        repo: The repository; without one the run waits for ``gtrack ingest``.
+        warn: Called with a sentence when it cannot be recorded now. Nothing is lost by that.
+        timeout: Seconds to wait for the repository's lock.
+
+    Returns:
+        The run's state if this process recorded it.
+    """
+    if repo is None:
+        warn(f"the run is kept in {spool} until: gtrack ingest {spool}")
+        return None
+    from gtrack.ops.recover import recover
+
+    try:
+        done = recover(repo, [spool], timeout=timeout)
+    except (GtrackError, OSError) as error:
+        warn(f"the run is not on the branch yet, nothing is lost: {error}")
+        return None
+    for path, reason in done.failed:
+        if os.path.basename(path) == run_id:
+            warn(f"the run is not on the branch yet, nothing is lost: {reason}")
+    return next((state for state in done.runs if state.id == run_id), None)
+
+
+def record_detached(root: str, env: Mapping[str, str], *, live: str = "") -> None:
+    """Record what ended, from a process of its own that training neither waits for nor can take down.
+
+    Args:
+        root: The repository.
+        env: The environment.
+        live: A run that still runs, to record what it has logged so far.
+    """
+    # Those that are done are reaped here, so that a long training collects no zombies.
+    _detached[:] = [process for process in _detached if process.poll() is None]
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _RECOVER, root, live],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**env, "GTRACK_QUIET": "1"},
+        )
+    except OSError:
+        return  # the next command records it
+    _detached.append(process)
+
+
+def main(root: str, live: str = "") -> None:
+    """Entry point of the detached process."""
+    from gtrack.branch.repository import Repository
+    from gtrack.config import Settings, environment
+    from gtrack.ops.recover import recover, seal_spools
+
+    env = environment()
+    with Repository(root, env) as repo:
+        spools = Settings.from_env(env).extra_spools
+        recover(repo, spools)
+        if live:
+            folders = [os.path.join(spool, live) for spool in [repo.paths.spool, *spools]]
+            with repo.lock():
+                seal_spools(repo, [SpoolRun(path) for path in folders if os.path.isdir(path)], live=True)

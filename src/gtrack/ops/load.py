@@ -1,0 +1,109 @@
+"""A run's files as they are on the branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from gtrack.branch.objects import BLOB_MODE, TREE_MODE
+from gtrack.branch.repository import Repository
+from gtrack.errors import ParseError
+from gtrack.format import yaml
+from gtrack.format.names import RunFile, Segment, parse_run_file, run_dir
+from gtrack.ids import sha12
+from gtrack.model.fold import Document
+
+__all__ = ["RunFiles", "documents_of", "is_document", "load_run_files"]
+
+_DOCUMENTS = frozenset({"run", "end", "summary", "event"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """What the branch has of one run.
+
+    Attributes:
+        id: The run's id.
+        files: Object id by what the file is.
+        documents: The parsed YAML files that count.
+        problems: What was passed over, and why.
+    """
+
+    id: str
+    files: Mapping[RunFile, str] = field(default_factory=dict)
+    documents: tuple[Document, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def of_kind(self, kind: str) -> list[tuple[RunFile, str]]:
+        """Return the files of a kind with their object ids, by name."""
+        return sorted(((f, oid) for f, oid in self.files.items() if f.kind == kind), key=lambda item: item[0].name)
+
+    def sealed(self, session: str, writer: str) -> int:
+        """Return how many of a writer's journal records are here: the number of the next one to seal."""
+        found = [f.segment for f in self.files if f.segment is not None and f.kind in ("metrics", "summary")]
+        for doc in self.documents:
+            listed = doc.body.get("segments")
+            parsed = [Segment.parse(str(text)) for text in (listed if isinstance(listed, list) else [])]
+            found += [segment for segment in parsed if segment is not None]
+        return max((s.end for s in found if s and (s.session, s.writer) == (session, writer)), default=0)
+
+
+def load_run_files(repo: Repository, trees: Iterable[str | None], run_id: str) -> RunFiles:
+    """Load a run's files from trees of the branch.
+
+    Args:
+        repo: The repository.
+        trees: Root trees of the branch, the local one first and the tracking remote's last: at a clash the last one
+            stands, since what is published stands.
+        run_id: The run.
+    """
+    entries: dict[str, tuple[str, int, str]] = {}
+    for tree in trees:
+        found = repo.objects.find(tree, run_dir(run_id))
+        if found is not None and found[0] == TREE_MODE:
+            entries.update({entry[0]: entry for entry in repo.objects.walk(found[1])})
+    blobs = {oid: repo.read_blob(oid) for name, mode, oid in entries.values() if is_document(name, mode)}
+    return documents_of(run_id, entries.values(), blobs)
+
+
+def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Mapping[str, bytes]) -> RunFiles:
+    """Make sense of a run's folder.
+
+    Members that cannot be trusted are passed over and named: links and other modes, names that are not known, content
+    that does not match the digest in its name, documents outside the accepted subset.
+
+    Args:
+        run_id: The run.
+        entries: (path below the folder, mode, object id) of every file.
+        blobs: The content of the YAML files, by object id.
+    """
+    files: dict[RunFile, str] = {}
+    documents: list[Document] = []
+    problems: list[str] = []
+    for name, mode, oid in entries:
+        file = parse_run_file(name)
+        if file is None or mode != BLOB_MODE:
+            problems.append(f"{name}: not a file of this format")
+            continue
+        if file.kind in _DOCUMENTS:
+            data = blobs[oid]
+            if file.digest is not None and file.digest != sha12(data):
+                problems.append(f"{name}: content does not match the digest in its name")
+                continue
+            try:
+                body = yaml.load(data)
+            except ParseError as error:
+                problems.append(f"{name}: {error.message}")
+                continue
+            if file.kind == "run" and body.get("id") != run_id:
+                problems.append(f"{name}: names another run")
+                continue
+            documents.append(Document(file.kind, name, body, file.stamp or "", file.session))
+        files[file] = oid
+    return RunFiles(run_id, files, tuple(documents), tuple(problems))
+
+
+def is_document(name: str, mode: int) -> bool:
+    """Tell whether a file of a run's folder is a YAML file that takes part in folds."""
+    file = parse_run_file(name)
+    return file is not None and mode == BLOB_MODE and file.kind in _DOCUMENTS

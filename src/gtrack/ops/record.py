@@ -1,0 +1,151 @@
+"""Recording a run that is over already: ``gtrack log``, beside ``git commit``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from gtrack.clock import now_ns
+from gtrack.config import Settings
+from gtrack.errors import ConflictError
+from gtrack.ids import SHORT, new_run_id, new_session_id, run_name
+from gtrack.notices import Notices
+from gtrack.ops.begin import Identity, Request, begin
+from gtrack.ops.recover import recover
+from gtrack.ops.resume import last_session
+from gtrack.spool.writing import SpoolWriter, create_run, join_run
+
+if TYPE_CHECKING:
+    from gtrack.model.state import RunState
+    from gtrack.reader import RecordedRun, Repo
+
+__all__ = ["Point", "append_to_run", "record_run"]
+
+Point = tuple[str, int | None, int | None, float]
+"""A metric's name, step, time (us since the epoch) and value; without a step the next integer, without a time now."""
+
+
+def record_run(
+    repo: Repo,
+    *,
+    params: Mapping[str, object],
+    points: Sequence[Point],
+    tags: Mapping[str, object],
+    message: str | None = None,
+    name: str | None = None,
+    experiment: str | None = None,
+) -> str:
+    """Record a finished run, with the code as it is now.
+
+    Args:
+        repo: The repository.
+        params: Its params.
+        points: Its metric values.
+        tags: Its tags.
+        message: A note.
+        name: Its name; a readable one is made up without.
+        experiment: Its experiment.
+
+    Returns:
+        The run's id.
+    """
+    settings = Settings.from_env(repo.env)
+    run_id = new_run_id()
+    request = Request(
+        name=name or run_name(run_id),
+        experiment=experiment or settings.experiment or "default",
+        params=params,
+        tags=tags,
+        notes=(message,) if message else (),
+    )
+    warn = Notices(quiet=False, run=run_id).warn
+    writer = begin(
+        Identity(run_id, new_session_id()),
+        request,
+        repo=repo.repository,
+        settings=settings,
+        env=repo.env,
+        on_trouble=_raise,
+        warn=warn,
+    )
+    if writer is None:
+        raise ConflictError("the run could not be recorded", hint="gtrack doctor")
+    _write(writer, points)
+    writer.ledger.append("end", {"status": "finished", "ended": now_ns() // 1000, "error": None})
+    writer.close()
+    _record(repo, writer)
+    return run_id
+
+
+def append_to_run(
+    repo: Repo,
+    run: RecordedRun,
+    *,
+    params: Mapping[str, object],
+    points: Sequence[Point],
+    tags: Mapping[str, object],
+    message: str | None = None,
+) -> None:
+    """Add to a run: to its live session, or to an ended run as a session that leaves its status as it is.
+
+    Args:
+        repo: The repository.
+        run: The run.
+        params: Params to add.
+        points: Metric values to add; without a step they follow the metric's last one.
+        tags: Tags to set.
+        message: A note.
+    """
+    settings = Settings.from_env(repo.env)
+    state = run.state
+    spool = settings.spool or repo.repository.paths.spool
+    if state.live and os.path.isdir(os.path.join(spool, run.id)):
+        session = last_session(state) or new_session_id()
+        writer = join_run(spool, run.id, session, on_trouble=_raise)
+    else:
+        writer = _open_appended(repo, state, spool)
+    writer.ledger.append("logged", {"params": dict(params), "tags": dict(tags)})
+    if message:
+        writer.ledger.append("note", {"text": message})
+    _write(writer, points, {key: summary.step + 1 for key, summary in state.metrics.items()})
+    if not state.live:
+        writer.ledger.append("end", {"status": None, "ended": now_ns() // 1000, "error": None})
+    writer.close()
+    _record(repo, writer)
+
+
+def _open_appended(repo: Repo, state: RunState, spool: str) -> SpoolWriter:
+    from gtrack.clock import iso
+
+    session = new_session_id()
+    facts = {
+        "session": session,
+        "started": iso(now_ns() // 1000),
+        "previous": last_session(state),
+        "appended": True,
+    }
+    where = repo.repository.paths.common_dir
+    return create_run(spool, state.id, session, facts, resume=True, repository=where, on_trouble=_raise)
+
+
+def _write(writer: SpoolWriter, points: Sequence[Point], following: Mapping[str, int] | None = None) -> None:
+    following = dict(following or {})
+    for key, step, time, value in points:
+        if step is None and key in following:
+            step = following.pop(key)  # noqa: PLW2901
+        writer.journal.append_at(key, value, step, None if time is None else time * 1000)
+
+
+def _record(repo: Repo, writer: SpoolWriter) -> None:
+    done = recover(repo.repository, [os.path.dirname(writer.folder), *Settings.from_env(repo.env).extra_spools])
+    for path, reason in done.failed:
+        if path == writer.folder:
+            raise ConflictError(f"run {os.path.basename(path)[:SHORT]} could not be recorded: {reason}")
+
+
+def _raise(key: str, error: Exception) -> None:
+    """Somebody is at the command line: tell instead of going on."""
+    from gtrack.errors import UsageError
+
+    raise UsageError(f"{key!r:.80} cannot be logged: {error}") from error

@@ -1,0 +1,162 @@
+"""Recording what ended: every sealable spool, in one commit, by whoever holds the lock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gtrack.branch import keep
+from gtrack.branch.author import author
+from gtrack.branch.commit import commit_files
+from gtrack.branch.repository import Repository
+from gtrack.errors import GtrackError
+from gtrack.model.fold import fold_run
+from gtrack.model.state import RunState
+from gtrack.ops.headline import commit_message
+from gtrack.ops.load import load_run_files
+from gtrack.ops.seal import Sealed, seal
+from gtrack.ops.spooled_objects import take_in_objects
+from gtrack.spool.directory import SpoolRun, list_spool
+
+__all__ = ["Recovered", "recover", "seal_spools", "spools_of"]
+
+SEALED = ".sealed"
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What was recorded.
+
+    Attributes:
+        commit: The branch's tip afterwards, or None when there was nothing to record.
+        runs: The state of each run that got new files.
+        failed: What could not be recorded: the spool's path and why. It stays where it is.
+    """
+
+    commit: str | None = None
+    runs: list[RunState] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def spools_of(repo: Repository, extra: Sequence[str]) -> list[SpoolRun]:
+    """Return the runs waiting in the repository's spool, and those of this repository in other spools.
+
+    Args:
+        repo: The repository.
+        extra: Spools that may hold runs of several repositories.
+    """
+    runs = list(list_spool(repo.paths.spool))
+    for spool in extra:
+        if os.path.realpath(spool) != os.path.realpath(repo.paths.spool):
+            runs += [run for run in list_spool(spool) if _belongs(run, repo)]
+    return runs
+
+
+def recover(repo: Repository, extra_spools: Sequence[str] = (), *, timeout: float = 60.0) -> Recovered:
+    """Record every run whose process ended without doing so itself, killed ones included.
+
+    Args:
+        repo: The repository.
+        extra_spools: Spools outside the repository to look into.
+        timeout: Seconds to wait for the repository's lock.
+
+    Raises:
+        LockedError: Another process held the lock for all that time.
+        RepositoryError: The branch cannot be written.
+        OSError: The disk is full or read-only.
+    """
+    # A look without the lock: most commands find nothing to do.
+    if not any(_is_due(run) for run in spools_of(repo, extra_spools)):
+        return Recovered()
+    with repo.lock(timeout):
+        out = seal_spools(repo, [run for run in spools_of(repo, extra_spools) if _is_due(run)])
+        sweep_sealed(repo, [repo.paths.spool, *extra_spools])
+    return out
+
+
+def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = False) -> Recovered:
+    """Seal some spools in one commit. The caller holds the lock.
+
+    Args:
+        repo: The repository.
+        runs: The spools.
+        live: Take in what processes that still run have written so far.
+    """
+    out = Recovered()
+    tip = keep.readable_tip(repo)
+    tree = repo.tree_of(tip)
+    done: list[tuple[SpoolRun, Sealed]] = []
+    for run in runs:
+        try:
+            take_in_objects(repo, run)
+            recorded = load_run_files(repo, [tree], run.id)
+            sealed = seal(run, recorded, live=live)
+        except (GtrackError, OSError, ValueError, KeyError) as error:
+            # One damaged spool must not keep the others from being recorded.
+            out.failed.append((run.path, str(error) or type(error).__name__))
+            continue
+        done.append((run, sealed))
+        if sealed.files:
+            out.runs.append(fold_run(run.id, [*recorded.documents, *sealed.documents]))
+    files = {path: data for _, sealed in done for path, data in sealed.files.items()}
+    if files:
+        subject, body = commit_message(out.runs)
+        out.commit = commit_files(repo, files, subject, body, by=author(repo.config, repo.env)).commit
+    for run, sealed in done:
+        if sealed.complete:
+            _put_aside(run)
+    return out
+
+
+def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
+    """Remove sealed spools after a day, once the branch is seen to hold all of it. The caller holds the lock."""
+    keep.sweep(repo)
+    tree = None
+    for folder in (os.path.join(spool, SEALED) for spool in spools):
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(folder):
+                path = os.path.join(folder, name)
+                if time.time() - os.stat(path).st_mtime < keep.DAY:
+                    continue
+                tree = tree or repo.tree_of(keep.readable_tip(repo))
+                if seal(SpoolRun(path), load_run_files(repo, [tree], name[:32])).files:
+                    _put_back(path, name)
+                else:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_due(run: SpoolRun) -> bool:
+    """A cheap guess whether sealing would find something: some writer is done, or there is none."""
+    writers = run.writers()
+    return not writers or any(not writer.is_alive(writer.entries()) for writer in writers)
+
+
+def _belongs(run: SpoolRun, repo: Repository) -> bool:
+    for session in run.owners():
+        where = run.owner_document(session).get("repository")
+        if isinstance(where, str) and os.path.realpath(where) == os.path.realpath(repo.paths.common_dir):
+            return True
+    return False
+
+
+def _put_aside(run: SpoolRun) -> None:
+    """Move a sealed spool out of the way; it is kept for a day."""
+    folder = os.path.join(os.path.dirname(run.path), SEALED)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for number in range(1000):
+        target = os.path.join(folder, f"{run.id}-{number}")
+        if not os.path.lexists(target):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(run.path, target)
+                os.utime(target)
+            return
+
+
+def _put_back(path: str, name: str) -> None:
+    target = os.path.join(os.path.dirname(os.path.dirname(path)), name[:32])
+    if not os.path.lexists(target):
+        os.rename(path, target)

@@ -1,0 +1,222 @@
+"""Reading recorded and live runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from gtrack.branch.repository import Repository
+from gtrack.config import Settings, environment
+from gtrack.errors import GtrackError
+from gtrack.model.fold import Document
+from gtrack.model.state import Note, RunState
+from gtrack.model.summary import MetricSummary
+from gtrack.notices import Notices
+from gtrack.ops.recover import recover
+from gtrack.ops.spill import restore_long_values
+from gtrack.ops.view import View
+
+if TYPE_CHECKING:
+    import pyarrow
+
+__all__ = ["RecordedRun", "Repo"]
+
+
+class Repo:
+    """A git repository and the runs in it. A context manager.
+
+    Args:
+        path: Any directory in the repository.
+        env: The environment; the process's own by default.
+
+    Raises:
+        NotFoundError: There is no repository.
+        RepositoryError: It cannot be used; the message says why.
+
+    Example:
+        >>> [run.name for run in gtrack.Repo(".").runs()]
+        ['kind-prairie-28']
+    """
+
+    def __init__(self, path: str = ".", *, env: Mapping[str, str] | None = None) -> None:
+        self.env = environment() if env is None else env
+        self.repository = Repository(path, self.env)
+        self.root = self.repository.paths.root
+        self.git_dir = self.repository.paths.git_dir
+        self.common_dir = self.repository.paths.common_dir
+
+    def runs(self, *, experiment: str | None = None, deleted: bool = False) -> list[RecordedRun]:
+        """Return the runs, newest first, those that still run included.
+
+        Args:
+            experiment: Only those of this experiment.
+            deleted: Those that were deleted, instead of the others.
+        """
+        self.recover()
+        view = View(self.repository)
+        return [
+            RecordedRun(view, state)
+            for state in view.states()
+            if state.deleted == deleted and experiment in (None, state.experiment)
+        ]
+
+    def run(self, selector: str) -> RecordedRun:
+        """Return the run that a selector names.
+
+        Args:
+            selector: An id or its prefix of four digits or more, ``last``, ``last~2``, a name, or a git revision;
+                ``run:``, ``name:`` and ``rev:`` force one.
+
+        Raises:
+            NotFoundError: It names none.
+            AmbiguousError: It names several.
+        """
+        self.recover()
+        view = View(self.repository)
+        return RecordedRun(view, view.state(view.select(selector)))
+
+    def recover(self) -> list[str]:
+        """Record what ended without being recorded, such as killed runs, and return the ids of these runs.
+
+        Trouble in doing so is told on stderr and hurts no reader: nothing is lost, and the next command tries again.
+        """
+        notices = Notices(quiet=False, run="")
+        try:
+            done = recover(self.repository, Settings.from_env(self.env).extra_spools)
+        except (GtrackError, OSError) as error:
+            notices.warn(f"ended runs could not be recorded: {error}")
+            return []
+        for path, reason in done.failed:
+            notices.warn(f"{path} could not be recorded: {reason}")
+        return [state.id for state in done.runs]
+
+    def ensure_branch(self) -> bool:
+        """Create the branch for runs if it does not exist; True when it was created."""
+        from gtrack.branch.author import author
+        from gtrack.branch.commit import commit_files
+
+        if self.repository.tip is not None:
+            return False
+        with self.repository.lock():
+            by = author(self.repository.config, self.env)
+            commit_files(self.repository, {}, "gtrack: a place for runs", by=by)
+        return True
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.repository.close()
+
+    def __enter__(self) -> Repo:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"gtrack.Repo({self.root!r})"
+
+
+class RecordedRun:
+    """A run as it is recorded, or as far as it has come.
+
+    Example:
+        >>> run = gtrack.Repo(".").run("last")
+        >>> run.metrics["val_auc"], run.summary["val_auc"].max
+        (0.91, 0.94)
+    """
+
+    def __init__(self, view: View, state: RunState) -> None:
+        self._view = view
+        self.state = state
+        self.id = state.id
+        self.name = state.name
+        self.experiment = state.experiment
+        self.status = state.status
+        self.started = state.started
+        self.ended = state.ended
+        self.duration = state.duration
+        self.notes: tuple[Note, ...] = state.notes
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """The params, nested as they were logged; long values are read from their own files."""
+        return self._whole(dict(self.state.params))
+
+    @cached_property
+    def tags(self) -> dict[str, Any]:
+        """The tags."""
+        return self._whole(dict(self.state.tags))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The current value of each metric."""
+        return {key: summary.last for key, summary in self.state.metrics.items()}
+
+    @property
+    def summary(self) -> Mapping[str, MetricSummary]:
+        """The summary of each metric: last, min, max, their steps, and how many values there are."""
+        return self.state.metrics
+
+    def curves(self, keys: Iterable[str] | None = None) -> pyarrow.Table:
+        """Return the values of metrics over time.
+
+        Args:
+            keys: The metrics; all by default.
+
+        Returns:
+            An Arrow table with the columns key (dictionary of string), step (int64), time (timestamp[us, UTC]),
+            value (float64), and rank (int32) where several processes logged; sorted by key, step and time.
+
+        Example:
+            >>> run.curves(["val_auc"]).to_pandas()
+        """
+        from gtrack.ops.curves import curves
+
+        return curves(self._view, self.state, None if keys is None else frozenset(keys))
+
+    def console(self) -> bytes | None:
+        """Return the console output that was kept, or None."""
+        from gtrack.ops.console import console_output
+
+        return console_output(self._view, self.id)
+
+    @property
+    def live_console(self) -> str | None:
+        """The path of the console files of a live run, without their endings; None when there are none."""
+        from gtrack.ops.console import live_stem
+
+        return live_stem(self._view, self.id)
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """The YAML files that the state is folded from."""
+        return self._view.files(self.id).documents
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves, with the field names of run.yaml and end.yaml."""
+        return {**self.state.to_dict(), "params": self.params, "tags": self.tags}
+
+    def __repr__(self) -> str:
+        return f"<gtrack run {self.id[:7]} {self.name} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = [("run", f"{self.name} ({self.id[:7]})"), ("experiment", self.experiment), ("status", self.status)]
+        rows += [(key, f"{value:.6g}") for key, value in self.metrics.items()]
+        cells = "".join(f"<tr><th style='text-align:left'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+        return f"<table>{cells}</table>"
+
+    def _whole(self, values: dict[str, Any]) -> dict[str, Any]:
+        files = self._view.files(self.id)
+        names = {file.name: oid for file, oid in files.of_kind("values")}
+
+        def read(name: str) -> bytes | None:
+            return self._view.repo.read_blob(names[name]) if name in names else None
+
+        whole = restore_long_values(values, read)
+        return whole if isinstance(whole, dict) else values

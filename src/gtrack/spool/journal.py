@@ -1,0 +1,252 @@
+"""The journal one process writes: an append-only file of 32-byte records, one ``os.write`` a log call.
+
+A value whose call returned is in the kernel's page cache, so killing the process loses nothing. The process holds
+a lock on the file for as long as it may write: a free lock means that the journal is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from operator import index
+from time import time_ns
+
+from gtrack.spool import records
+
+__all__ = ["Journal", "Refused"]
+
+_pack = records.RECORD.pack
+_write = os.write
+
+
+class Refused(Exception):  # noqa: N818  (a signal between journal and run, not an error a user sees)
+    """A value, step or key that a journal cannot hold; the text says why."""
+
+
+class Journal:
+    """Append-only metric records of one process. Safe across threads; not to be used after a fork.
+
+    Args:
+        path: The file to create; it must not exist.
+        rank: The process's rank under a launcher, or -1.
+        on_trouble: Called with a metric's name and a :class:`Refused` or OSError when a value is not written.
+        on_first: Called once, before the first record of a metric is written.
+        next_steps: The step that comes next for a key that is new here; 0 unless a run is resumed.
+
+    Raises:
+        OSError: The file cannot be created or locked.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        rank: int = records.NO_RANK,
+        *,
+        on_trouble: Callable[[str, Exception], None],
+        on_first: Callable[[], None] | None = None,
+        next_steps: Mapping[str, int] | None = None,
+    ) -> None:
+        self.path = path
+        self.rank = rank
+        self._on_trouble = on_trouble
+        self._on_first = on_first
+        self._next_steps = dict(next_steps or {})
+        # Reentrant: a signal handler that ends the run may interrupt a log call in the same thread.
+        self._lock = threading.RLock()
+        # Per key the first word of its records and the step that comes next. A list: the fastest to update.
+        self._keys: dict[str, list[int]] = {}
+        self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            self.locked = _lock(self._fd)
+            self._put(records.header(rank))
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, key: str, value: object, step: int | None = None) -> None:
+        """Write one value; when this returns without trouble, a SIGKILL cannot lose it.
+
+        Trouble goes to ``on_trouble`` rather than up the stack, so that a run can hand out this very method.
+
+        Args:
+            key: The metric's name, at most 512 bytes in UTF-8.
+            value: Anything with ``__float__``.
+            step: A 64-bit integer; None for the key's next one.
+        """
+        try:
+            known = self._keys[key]
+            with self._lock:
+                if step is None:
+                    step = known[1]
+                elif step.__class__ is not int:
+                    step = index(step)
+                record = _pack(known[0], self.rank, step, time_ns(), value)
+                known[1] = step + 1
+                written = _write(self._fd, record)
+                if written != 32:
+                    self._complete(record, written)
+        except Exception:
+            self.append_at(key, value, step)
+
+    def append_at(self, key: str, value: object, step: object, time: int | None = None) -> None:
+        """Write one value in the slow way: of a new key, of another type, or measured at another time.
+
+        Args:
+            key: The metric's name.
+            value: Anything with ``__float__``.
+            step: A whole number, or None for the key's next one.
+            time: Nanoseconds since the epoch; now by default.
+        """
+        try:
+            known = self._define(key)
+            at = known[1] if step is None else _as_step(step)
+            record = _pack_safely(known[0], self.rank, at, value, time)
+            with self._lock:
+                known[1] = at + 1
+                self._put(record)
+        except Refused as reason:
+            self._refuse(key, reason)
+        except OSError as error:
+            self._on_trouble(str(key), error)
+
+    def append_all(self, values: Mapping[str, object], step: int | None = None) -> None:
+        """Write several values of one moment with one write; trouble goes to ``on_trouble``.
+
+        Args:
+            values: Metric names and values.
+            step: The step of all; None for each key's next one.
+        """
+        keys, rank, now = self._keys, self.rank, time_ns()
+        try:
+            if step is not None and step.__class__ is not int:
+                step = _as_step(step)
+            with self._lock:
+                batch, steps = [], []
+                for key, value in values.items():
+                    known = keys[key]
+                    at = known[1] if step is None else step
+                    batch.append(_pack(known[0], rank, at, now, value))
+                    steps.append(known)
+                self._put(b"".join(batch))
+                for known in steps:
+                    known[1] = (known[1] if step is None else step) + 1
+        except Exception:
+            # One by one: what is good is kept, what is not is refused by name.
+            for key, value in dict(values).items():
+                self.append_at(key, value, step)
+
+    def sync(self) -> None:
+        """Ask the disk to keep what was written, against power loss."""
+        os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
+
+    @property
+    def size(self) -> int:
+        """The journal's size in bytes."""
+        return os.fstat(self._fd).st_size
+
+    @property
+    def closed(self) -> bool:
+        """True after :meth:`close`."""
+        return self._fd < 0
+
+    def close(self) -> None:
+        """Close the file, which frees its lock: the journal is then complete. Closing twice is harmless."""
+        with self._lock:
+            fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def abandon_in_child(self) -> None:
+        """Close the descriptor in a forked child, where the parent's lock may hold whatever state."""
+        fd, self._fd = self._fd, -1
+        self._lock = threading.RLock()
+        if fd >= 0:
+            os.close(fd)
+
+    def _define(self, key: object) -> list[int]:
+        if not isinstance(key, str):
+            raise Refused(f"metric names are strings, not {type(key).__name__}")
+        raw = key.encode("utf-8", "replace")
+        if not 1 <= len(raw) <= records.MAX_KEY_BYTES:
+            raise Refused(f"the metric name has {len(raw)} bytes; 1 to {records.MAX_KEY_BYTES} are allowed")
+        with self._lock:
+            known = self._keys.get(key)
+            if known is None:
+                if self._on_first is not None:
+                    first, self._on_first = self._on_first, None
+                    first()
+                ident = len(self._keys)
+                if ident >= 1 << 24:
+                    raise Refused("more than 16,777,216 metric names")
+                self._put(records.key_definition(ident, raw))
+                known = self._keys[key] = [ident << 8 | records.VALUE, self._next_steps.get(key, 0)]
+        return known
+
+    def _refuse(self, key: object, reason: Refused) -> None:
+        """Count a refused value under its key, where the key can stand, and tell why."""
+        name = key[:100] if isinstance(key, str) and key else "?"
+        try:
+            word = self._define(name)[0] & ~0xFF | records.REJECTED
+            self._put(_pack(word, self.rank, 0, time_ns(), 0.0))
+        except OSError as error:
+            self._on_trouble(name, error)
+        self._on_trouble(name, reason)
+
+    def _put(self, data: bytes) -> None:
+        with self._lock:
+            written = _write(self._fd, data)
+            if written != len(data):
+                self._complete(data, written)
+
+    def _complete(self, data: bytes, written: int) -> None:
+        """Finish a short write, or cut the file back to whole records and raise."""
+        with self._lock:
+            try:
+                while written < len(data):
+                    written += _write(self._fd, data[written:])
+            except OSError:
+                size = os.fstat(self._fd).st_size
+                os.ftruncate(self._fd, size - size % records.SIZE)
+                raise
+
+
+def _lock(fd: int) -> bool:
+    """Lock a file that nobody else writes; False where the disk has no locks, as some network disks have none."""
+    for _ in range(200):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001)  # a command is looking whether the lock is free
+        except OSError:
+            return False
+        else:
+            return True
+    return False
+
+
+def _as_step(step: object) -> int:
+    try:
+        number = index(step)  # type: ignore[arg-type]
+    except TypeError:
+        try:
+            number = int(step)  # type: ignore[call-overload]
+            if number != step:
+                raise Refused(f"step {step!r:.80} is not a whole number")
+        except (TypeError, ValueError, OverflowError):
+            raise Refused(f"step {step!r:.80} is not a whole number") from None
+    return int(number)
+
+
+def _pack_safely(word: int, rank: int, step: int, value: object, time: int | None) -> bytes:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except Exception as error:  # a foreign __float__ may raise anything
+        raise Refused(f"{type(value).__name__} is not a number: {error!s:.120}") from None
+    if isinstance(value, str | bytes | bytearray):
+        raise Refused(f"the text {value!r:.80} is not a number")
+    if not -(1 << 63) <= step < (1 << 63) - 1:
+        raise Refused(f"step {step!r:.80} does not fit 64 bits")
+    return _pack(word, rank, step, time_ns() if time is None else time, number)
