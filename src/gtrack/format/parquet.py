@@ -87,12 +87,13 @@ def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:
     import pyarrow.parquet as pq
 
     # Fields without nulls: no bytes for levels, and less for a reader to believe.
-    fields = [pa.field(name, array.type, nullable=False) for name, array in arrays.items()]
+    schema = pa.schema([pa.field(name, array.type, nullable=False) for name, array in arrays.items()])
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        pa.table([*arrays.values()], schema=pa.schema(fields, metadata=dict(metadata))),
+    with pq.ParquetWriter(
         sink,
+        schema,
         compression="zstd",
+        compression_level=1,
         use_dictionary=["key"],
         column_encoding={name: encoding for name, encoding in _ENCODINGS.items() if name in arrays},
         store_schema=False,
@@ -100,7 +101,10 @@ def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:
         # pyarrow's defaults may change; the bytes shall not, and the reader takes nothing else.
         data_page_version="1.0",
         version="2.6",
-    )
+    ) as writer:
+        writer.write_table(pa.table([*arrays.values()], schema=schema))
+        if metadata:
+            writer.add_key_value_metadata(dict(metadata))
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
