@@ -25,6 +25,7 @@ class Settings:
         run_id: ``GTRACK_RUN_ID``: the run that this process joins.
         session: ``GTRACK_SESSION``: the session that this process joins.
         experiment: ``GTRACK_EXPERIMENT``: the experiment of new runs.
+        name: ``GTRACK_NAME``: the name of the process's first run.
         commit: ``GTRACK_COMMIT``: the code's commit, where there is no repository.
         snapshot: ``GTRACK_SNAPSHOT``: the code's snapshot, where there is no repository.
         code: ``GTRACK_CODE``: ``snapshot``, ``commit-only`` or ``off``; None to ask the git configuration.
@@ -38,6 +39,7 @@ class Settings:
     run_id: str | None = None
     session: str | None = None
     experiment: str | None = None
+    name: str | None = None
     commit: str | None = None
     snapshot: str | None = None
     code: str | None = None
@@ -62,6 +64,7 @@ class Settings:
             run_id=env.get("GTRACK_RUN_ID") or None,
             session=env.get("GTRACK_SESSION") or None,
             experiment=env.get("GTRACK_EXPERIMENT") or None,
+            name=env.get("GTRACK_NAME") or None,
             commit=env.get("GTRACK_COMMIT") or None,
             snapshot=env.get("GTRACK_SNAPSHOT") or None,
             code=code,

@@ -129,8 +129,9 @@ def start_run(
             _state["started"] += 1
             if settings.run_id is not None and identity.owner:
                 parent_id = settings.run_id  # later runs of a process that joined one are its children
+        first = settings.name if parent_id is None and _state["started"] <= 1 else None
         request = Request(
-            name=name or run_name or _default_name(identity.run_id),
+            name=name or run_name or first or _default_name(identity.run_id),
             experiment=shown_experiment or (active.experiment if active is not None and parent_id else "default"),
             params=_plain_map("params", params),
             tags=_plain_map("tags", tags),
@@ -141,9 +142,13 @@ def start_run(
             command=tuple(command) if command is not None else None,
         )
     run = Run(identity, request, repo=repo, settings=settings, console=console)
-    if not identity.owner and (params or tags):
-        run.log_params(request.params)
-        run.set_tags(request.tags)
+    if not identity.owner:
+        run.describe(
+            params=request.params,
+            tags=request.tags,
+            name=None if settings.name else name or run_name,
+            experiment=None if settings.experiment else experiment or _state["experiment"],
+        )
     _push(run)
     return run
 

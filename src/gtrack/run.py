@@ -199,6 +199,15 @@ class Run:
         """Write down a remark about the run."""
         self._note_down("note", {"text": str(text)})
 
+    def describe(
+        self, *, params: Mapping[str, object], tags: Mapping[str, object], name: str | None, experiment: str | None
+    ) -> None:
+        """Record what a process that joins the run gave to ``start_run``."""
+        facts = {"params": dict(params), "tags": dict(tags), "name": name, "experiment": experiment}
+        given = {key: value for key, value in facts.items() if value}
+        if given:
+            self._note_down("logged", given)
+
     def record_seed(self, facts: Mapping[str, object]) -> None:
         """Record what :func:`gtrack.set_seed` did."""
         self._note_down("logged", {"seed": dict(facts)})

@@ -50,6 +50,9 @@ def run_wrapped(
         notes=message,
         command=redact_command(filled),
     )
-    outcome = execute(filled, env={**env, **run.environ()}, stem_path=run.console_stem if console else None)
+    # What was chosen here stands; what was not, a script that uses gtrack itself may choose.
+    chosen = {"GTRACK_NAME": name, "GTRACK_EXPERIMENT": experiment}
+    joined = {**env, **run.environ(), **{key: value for key, value in chosen.items() if value}}
+    outcome = execute(filled, env=joined, stem_path=run.console_stem if console else None)
     run.end(outcome.status, outcome.error)
     return outcome.exit_code

@@ -59,7 +59,8 @@ class Snapshot:
         snapshot: The id of the snapshot commit, or None where the policy or a bare repository leaves none.
         tree: The id of its tree; without a snapshot, of HEAD's.
         submodules: The submodules, by path.
-        left_out: What ran and is not in the tree, by path.
+        left_out: What ran and is not in the tree, by path; of untracked files at most 200.
+        unlisted: How many more untracked files are not in the tree.
         warnings: Sentences for the owner of the run.
         objects: The object directory that holds the snapshot, where the repository could not be written.
     """
@@ -71,6 +72,7 @@ class Snapshot:
     tree: str | None = None
     submodules: tuple[Submodule, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    unlisted: int = 0
     warnings: tuple[str, ...] = ()
     objects: str | None = None
 
@@ -151,6 +153,7 @@ def _take(where: Where, policy: SnapshotPolicy, objects: str | None) -> Snapshot
         tree=tree,
         submodules=_submodules(entries, status),
         left_out=tuple(sorted(left_out, key=lambda file: file.path)),
+        unlisted=selection.unlisted,
         warnings=(*edits.warnings, *selection.warnings, *unseen, *said_no),
         objects=objects,
     )

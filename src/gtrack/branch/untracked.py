@@ -28,7 +28,7 @@ __all__ = [
 
 MEBIBYTE = 1 << 20
 LISTED = 200
-"""How many left out files are listed; the rest is a number in a warning, so that run.yaml stays small."""
+"""How many left out files are listed; of the rest there is a number, so that run.yaml stays small."""
 
 SKIP_SUFFIXES = frozenset(
     # tables and arrays
@@ -99,11 +99,19 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The untracked files a snapshot takes, those it leaves out, and what its owner should hear of."""
+    """The untracked files a snapshot takes, those it leaves out, and what its owner should hear of.
+
+    Args:
+        taken: Paths.
+        left_out: At most ``LISTED`` files.
+        warnings: Sentences.
+        unlisted: How many more files were left out.
+    """
 
     taken: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     warnings: tuple[str, ...]
+    unlisted: int = 0
 
 
 def select_untracked(root: str, paths: Iterable[str], policy: SnapshotPolicy) -> Selection:
@@ -134,7 +142,8 @@ def select_untracked(root: str, paths: Iterable[str], policy: SnapshotPolicy) ->
             taken.append(path)
             total += size
     warnings += _bounds_reached(left, policy)
-    return Selection(tuple(sorted(taken)), _listed(root, left, warnings), tuple(warnings))
+    listed = _listed(root, left)
+    return Selection(tuple(sorted(taken)), listed, tuple(warnings), len(left) - len(listed))
 
 
 def file_digest(path: str, limit: int = MEBIBYTE) -> str | None:
@@ -248,12 +257,10 @@ def _bounds_reached(left: dict[str, str], policy: SnapshotPolicy) -> Iterator[st
             yield f"{bound}: {number} are not in the code snapshot; add them to git or to .gitignore"
 
 
-def _listed(root: str, left: dict[str, str], warnings: list[str]) -> tuple[LeftOut, ...]:
+def _listed(root: str, left: dict[str, str]) -> tuple[LeftOut, ...]:
     """Return what was left out, at most ``LISTED`` entries: what is left out in masses gives way first."""
     number = Counter(left.values())
     rarest_first = sorted(left, key=lambda path: (number[left[path]], path))
-    if len(rarest_first) > LISTED:
-        warnings.append(f"{len(left)} untracked files are not in the code snapshot; {LISTED} of them are listed")
     return tuple(_left_out(root, path, left[path]) for path in sorted(rarest_first[:LISTED]))
 
 

@@ -104,7 +104,7 @@ def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:
     ) as writer:
         writer.write_table(pa.table([*arrays.values()], schema=schema))
         if metadata:
-            writer.add_key_value_metadata(dict(metadata))
+            writer.add_key_value_metadata(dict(sorted(metadata.items())))
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 

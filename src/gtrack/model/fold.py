@@ -131,6 +131,8 @@ def merge_params(base: dict[str, object], more: Mapping[str, object]) -> dict[st
 
 def _add_logged(draft: _Draft, body: Mapping[str, object], author: str) -> None:
     """Take in what a run itself logged: params, notes, inputs, goals, refused values. Tags go by stamp."""
+    draft.name = _text(body.get("name")) or draft.name
+    draft.experiment = _text(body.get("experiment")) or draft.experiment
     merge_params(draft.params, _map(body.get("params")))
     if "session" in body and "id" in body:
         draft.tags.update(_map(body.get("tags")))

@@ -92,6 +92,7 @@ def _of_repository(
         "tree": snapshot.tree,
         "submodules": [asdict(item) for item in snapshot.submodules],
         "left_out": [_filled(asdict(item)) for item in snapshot.left_out],
+        "left_out_more": snapshot.unlisted or None,
     }
 
 

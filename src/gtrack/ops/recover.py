@@ -130,9 +130,16 @@ def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
 
 
 def _is_due(run: SpoolRun) -> bool:
-    """A cheap guess whether sealing would find something: some writer is done, or there is none."""
-    writers = run.writers()
-    return not writers or any(not writer.is_alive(writer.entries()) for writer in writers)
+    """A cheap guess whether sealing would find something.
+
+    Workers of a session wait for its owner: a launch of 64 ranks is one commit, not 64.
+    """
+    owners = run.owners()
+    alive = {w: w.is_alive(w.entries()) for w in run.writers()}
+    if not alive:
+        return True
+    busy = {w.session for w, is_alive in alive.items() if is_alive and owners.get(w.session) == w.id}
+    return any(not is_alive and w.session not in busy for w, is_alive in alive.items())
 
 
 def _belongs(run: SpoolRun, repo: Repository) -> bool:

@@ -92,7 +92,9 @@ def seal(run: SpoolRun, recorded: RunFiles, *, live: bool = False, curves: bool 
         owner = next((p for p in mine if p.writer.id == owners.get(session)), None)
         ended = owner is not None and not owner.alive
         out.live |= owner is not None and owner.alive
-        ready = [p for p in mine if live or not p.alive]
+        # Workers wait for their owner, so that a launch of many ranks is one commit.
+        busy = owner is not None and owner.alive
+        ready = [p for p in mine if live or not (p.alive or busy)]
         _seal_session(out, run, recorded, session, ready, owner if ended else None, curves=curves)
         out.complete &= all(not p.alive for p in mine)
     return out

@@ -13,8 +13,13 @@ __all__ = ["Logged", "difference", "gather"]
 
 @dataclass(slots=True)
 class Logged:
-    """Params, tags and the rest, as they stand after some ledger lines; field names are those of run.yaml."""
+    """Params, tags and the rest, as they stand after some ledger lines; field names are those of run.yaml.
 
+    ``name`` and ``experiment`` are there when a process that joined the run chose them.
+    """
+
+    name: str | None = None
+    experiment: str | None = None
     params: dict[str, object] = field(default_factory=dict)
     tags: dict[str, object] = field(default_factory=dict)
     goals: dict[str, object] = field(default_factory=dict)
@@ -25,11 +30,15 @@ class Logged:
 
     def to_dict(self) -> dict[str, object]:
         """Return the fields that hold something."""
-        names = ("params", "tags", "goals", "seed", "notes", "data", "uses")
+        names = ("name", "experiment", "params", "tags", "goals", "seed", "notes", "data", "uses")
         return {name: value for name in names if (value := getattr(self, name))}
 
     def take(self, body: Mapping[str, object]) -> None:
         """Take in a document's or a ledger line's fields."""
+        for name in ("name", "experiment"):
+            text = body.get(name)
+            if isinstance(text, str):
+                setattr(self, name, text)
         for name in ("params", "tags", "goals", "seed"):
             values = body.get(name)
             if isinstance(values, Mapping):
@@ -62,6 +71,8 @@ def gather(entries: Iterable[Mapping[str, object]], *, until_first_metric: bool 
 def difference(after: Logged, before: Logged) -> Logged:
     """Return what ``after`` says and ``before`` does not."""
     return Logged(
+        name=after.name if after.name != before.name else None,
+        experiment=after.experiment if after.experiment != before.experiment else None,
         params=_changed(after.params, before.params),
         tags=_changed(after.tags, before.tags),
         goals=_changed(after.goals, before.goals),
