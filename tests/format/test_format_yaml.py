@@ -90,7 +90,8 @@ LITERALS = (
     *(json.dumps(text, ensure_ascii=False) for text in ODD_TEXT),
     *(json.dumps(text) for text in ODD_TEXT),
     *r'"\/" "\u00e9" "\ud83d\ude00" "\uD800" "\u0000" "\x41" "\e"'.split(),
-    *"0 -0 -0.0 1e5 1E-5 1.5e+300 1e999 01 1. .5 +1 - . 1_0 0x1 NaN Infinity -Infinity .nan -.inf .NaN null Null".split(),
+    *"0 -0 -0.0 1e5 1E-5 1.5e+300 1e999 01 1. .5 +1 - . 1_0 0x1 NaN Infinity -Infinity".split(),
+    *".nan -.inf .NaN null Null".split(),
     *"true True no 2026-11-21 12:30 <<".split(),
 )
 STRINGS = tuple(text for text in LITERALS if text[:1] == '"')
@@ -106,7 +107,9 @@ def _flow(children):
 
 flows = st.recursive(literals, _flow, max_leaves=6)
 top_lines = st.tuples(st.sampled_from(("a", "b_c", "no", "null", "d")), st.just(": "), flows).map("".join)
-blocks = st.lists(st.tuples(st.just("  "), st.sampled_from(STRINGS), colons, flows).map("".join), min_size=1, max_size=3)
+blocks = st.lists(
+    st.tuples(st.just("  "), st.sampled_from(STRINGS), colons, flows).map("".join), min_size=1, max_size=3
+)
 near_documents = st.lists(top_lines | blocks.map(lambda lines: "\n".join(["block:", *lines])), min_size=1, max_size=2)
 
 
@@ -194,6 +197,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read():
         (b"a: !!python/object/apply:os.system [id]\n", 1, "tags"),
         (b"a: 1\na: 2\n", None, '"a" comes twice'),
         (b'a:\n  "b": 1\n  "b": 1\n', None, '"b" comes twice'),
+        (b'a:\n  "$$float": 1\n  "$$float": 1\n', None, '"$$float" comes twice'),
         (b'a: {"b": 1, "b": 1}\n', 1, '"b" comes twice'),
         (b'a: {"b": 1, "\\u0062": 1}\n', 1, '"b" comes twice'),
         (b"? [a]\n: 1\n", None, "a key is not text"),
@@ -235,7 +239,7 @@ def test_the_name_of_a_hostile_file_cannot_command_the_terminal():
         {"a": 10**640},
         {"a": {"x" * 513: 1}},
         {"a": {"\x00" * 200: 1}},
-        {"a": {"\ud800": 1, "\udfff": 2}},
+        {"a": dict.fromkeys(("\ud800", "\udfff"))},
         {"a": "x" * (1 << 20)},
     ],
 )

@@ -61,9 +61,11 @@ def _read(lines: list[str]) -> dict[str, object]:
     for line in lines:
         if block is not None and line.startswith('  "'):
             key, at = scanstring(line, 3)
+            if key[:1] == "$":
+                key = unescape_key(key)
             if line[at : at + 2] != ": " or key in block or len(key) > _LONG_KEY:
                 raise ValueError(line)
-            block[unescape_key(key) if key[:1] == "$" else key] = _value(line, at + 2)
+            block[key] = _value(line, at + 2)
             continue
         match = _TOP.match(line)
         if match is None or match[1] in document or block == {}:
