@@ -11,27 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gtrack import errors
-from gtrack.fluent import (
-    active_run,
-    define_metric,
-    end_run,
-    log,
-    log_metric,
-    log_metrics,
-    log_param,
-    log_params,
-    note,
-    set_experiment,
-    set_seed,
-    set_tag,
-    set_tags,
-    start_run,
-)
-from gtrack.run import Run
-
 if TYPE_CHECKING:
+    from gtrack import errors
+    from gtrack.fluent import (
+        active_run,
+        define_metric,
+        end_run,
+        log,
+        log_metric,
+        log_metrics,
+        log_param,
+        log_params,
+        note,
+        set_experiment,
+        set_seed,
+        set_tag,
+        set_tags,
+        start_run,
+    )
     from gtrack.reader import RecordedRun, Repo
+    from gtrack.run import Run
 
 __all__ = [
     "RecordedRun",
@@ -56,15 +55,22 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LAZY = {"RecordedRun": "gtrack.reader", "Repo": "gtrack.reader"}
+_ELSEWHERE = {"RecordedRun": "gtrack.reader", "Repo": "gtrack.reader", "Run": "gtrack.run"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import the reading side when it is first asked for: training does not need it."""
-    if name not in _LAZY:
+    """Import a public name when it is first used: readers need not what training needs, nor the other way round."""
+    if name not in __all__:
         raise AttributeError(f"module 'gtrack' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_LAZY[name]), name)
+    if name == "errors":
+        return import_module("gtrack.errors")
+    value = getattr(import_module(_ELSEWHERE.get(name, "gtrack.fluent")), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, those not imported yet included."""
+    return sorted({*globals(), *__all__})

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gtrack.errors import NotFoundError, ParseError, UsageError
-from gtrack.ops import values
+from gtrack.ops import rows
 from gtrack.ops.values import parse_assignment, parse_metric_assignment, read_metrics, read_params
 
 S = 1_700_000_000_000_000  # a moment in microseconds
@@ -72,7 +72,7 @@ def test_params_that_are_no_map_missing_or_of_no_known_format_are_wrong_use(writ
 
 
 def test_a_file_over_the_limit_is_refused_in_a_sentence(write, monkeypatch):
-    monkeypatch.setattr(values, "LIMIT", 1024 * 1024)
+    monkeypatch.setattr(rows, "LIMIT", 1024 * 1024)
     with pytest.raises(UsageError, match="larger than 1 MB"):
         read_metrics(write("m.csv", b"a\n" + b"1\n" * 1024 * 1024))
 

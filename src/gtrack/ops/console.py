@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 
+from gtrack.errors import DamageError
 from gtrack.ops.view import View
 from gtrack.spool.output import read_output
 
@@ -17,10 +18,17 @@ def console_output(view: View, run_id: str) -> bytes | None:
     """Return what the run's processes printed, owner first; None when nothing was kept."""
     run = view.spool(run_id)
     parts = [] if run is None else [read_output(writer.stem) for writer in run.writers() if _has_output(writer.stem)]
-    for _, oid in view.files(run_id).of_kind("console"):
-        # A bomb is cut, not unpacked.
-        parts.append(zlib.decompressobj(31).decompress(view.repo.read_blob(oid), _LIMIT))
+    for file, oid in view.files(run_id).of_kind("console"):
+        parts.append(_unpacked(file.name, view.repo.read_blob(oid)))
     return b"\n".join(parts) if parts else None
+
+
+def _unpacked(name: str, data: bytes) -> bytes:
+    try:
+        # A bomb is cut, not unpacked.
+        return zlib.decompressobj(31).decompress(data, _LIMIT)
+    except zlib.error:
+        raise DamageError(f"{name} is damaged", hint="gtrack fsck") from None
 
 
 def live_stem(view: View, run_id: str) -> str | None:

@@ -16,12 +16,21 @@ from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from typing import Any
 
-from gtrack.errors import NotFoundError, ParseError, UsageError
+from gtrack.errors import ParseError, UsageError
+from gtrack.ops.rows import (
+    Row,
+    csv_rows,
+    document_rows,
+    json_lines,
+    kind_of,
+    parquet_rows,
+    parse_document,
+    read_file,
+    short,
+    suffix_of,
+)
 
-__all__ = ["LIMIT", "Metrics", "Point", "parse_assignment", "parse_metric_assignment", "read_metrics", "read_params"]
-
-LIMIT = 256 * 1024 * 1024
-"""Largest file that is read, in bytes."""
+__all__ = ["Metrics", "Point", "parse_assignment", "parse_metric_assignment", "read_metrics", "read_params"]
 
 Point = tuple[str, int | None, int | None, float]
 """Key, step or None, time in microseconds since the epoch or None, value."""
@@ -32,8 +41,6 @@ _EMPTY = frozenset({"", "na", "n/a", "null", "none"})
 _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z|[+-]?\.?(?:inf|nan)\Z", re.IGNORECASE)
 _WORDS = {"true": True, "false": False, "null": None}
-
-_Row = tuple[str, dict[str, Any]]  # where it stands ("line 3"), and its cells
 
 
 @dataclass
@@ -64,12 +71,12 @@ def read_params(path: str | os.PathLike[str]) -> dict[str, Any]:
         ParseError: The file is damaged; the message names the line where it is known.
     """
     name = os.fspath(path)
-    suffix = _suffix(name)
+    suffix = suffix_of(name)
     if suffix not in (".yaml", ".yml", ".json", ".toml"):
         raise UsageError(f"{name}: params are read from .yaml, .yml, .json and .toml files", hint="rename the file")
-    document = _document(name, suffix, _read(name))
+    document = parse_document(name, suffix, read_file(name))
     if not isinstance(document, dict):
-        raise UsageError(f"{name}: holds {_kind(document)}, not a map of names to values", hint="write name: value")
+        raise UsageError(f"{name}: holds {kind_of(document)}, not a map of names to values", hint="write name: value")
     plain: dict[str, Any] = _plain(document)
     return plain
 
@@ -92,16 +99,16 @@ def read_metrics(path: str | os.PathLike[str]) -> Metrics:
         ParseError: The file is damaged; the message names the line where it is known.
     """
     name = os.fspath(path)
-    suffix = _suffix(name)
+    suffix = suffix_of(name)
     skipped: list[tuple[str, str]] = []
     if suffix in (".yaml", ".yml", ".json"):
-        rows = _document_rows(name, _document(name, suffix, _read(name)))
+        rows = document_rows(name, parse_document(name, suffix, read_file(name)))
     elif suffix in (".jsonl", ".ndjson"):
-        rows = _json_lines(name, _read(name), skipped)
+        rows = json_lines(name, read_file(name), skipped)
     elif suffix in (".csv", ".tsv"):
-        rows = _csv_rows(name, _read(name))
+        rows = csv_rows(name, read_file(name))
     elif suffix == ".parquet":
-        rows = _parquet_rows(name, _read(name))
+        rows = parquet_rows(name, read_file(name))
     else:
         raise UsageError(
             f"{name}: metrics are read from .yaml, .json, .jsonl, .csv, .tsv and .parquet files",
@@ -179,7 +186,7 @@ class _Collector:
         self._bad: dict[str, tuple[int, str]] = {}  # column -> how many cells are no numbers, and the first
         self._good: set[str] = set()
 
-    def collect(self, rows: Iterable[_Row]) -> Metrics:
+    def collect(self, rows: Iterable[Row]) -> Metrics:
         points = self._metrics.points
         count, stepped = 0, False
         for where, nested in rows:
@@ -208,7 +215,7 @@ class _Collector:
             return
         value = _value(cell)
         if value is None:
-            bad, first = self._bad.get(key, (0, f"{_short(cell)} in {where}"))
+            bad, first = self._bad.get(key, (0, f"{short(cell)} in {where}"))
             self._bad[key] = bad + 1, first
         else:
             self._good.add(key)
@@ -226,7 +233,7 @@ class _Collector:
             if name == "epoch" and value is not None and math.isfinite(value):
                 continue  # a fraction of an epoch is a metric
             raise ParseError(
-                f"{self._name} {where}: {column} is {_short(row[column])}, not a whole number",
+                f"{self._name} {where}: {column} is {short(row[column])}, not a whole number",
                 hint="give every row a step, or remove the column to count the rows",
             )
         return None, None
@@ -280,11 +287,6 @@ def _is_empty(cell: Any) -> bool:
     return cell is None or (isinstance(cell, str) and cell.strip().lower() in _EMPTY)
 
 
-def _short(cell: Any) -> str:
-    text = repr(cell)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
 def _plain_name(column: str) -> str:
     return column.strip().lower().replace(" ", "_")
 
@@ -296,170 +298,6 @@ def _flatten(prefix: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]
             yield from _flatten(f"{name}.", inner)
         else:
             yield name, inner
-
-
-def _document_rows(name: str, document: Any) -> Iterator[_Row]:
-    if isinstance(document, list):
-        for number, row in enumerate(document, 1):
-            if not isinstance(row, dict):
-                raise ParseError(f"{name} entry {number}: holds {_kind(row)}, not a map of names to values")
-            yield f"entry {number}", row
-    elif isinstance(document, dict):
-        columns = list(document.values())
-        if columns and all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
-            for number, cells in enumerate(zip(*columns, strict=True), 1):
-                yield f"entry {number}", dict(zip(document, cells, strict=True))
-        else:
-            yield "the file", document
-    else:
-        raise ParseError(f"{name}: holds {_kind(document)}, not a map of names to values")
-
-
-def _json_lines(name: str, data: bytes, skipped: list[tuple[str, str]]) -> Iterator[_Row]:
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = _json(name, line, number)
-        except ParseError:
-            if number == len(lines):  # the writer was killed in the middle of it
-                skipped.append((f"line {number}", "cut off"))
-                return
-            raise
-        if not isinstance(row, dict):
-            raise ParseError(f"{name} line {number}: holds {_kind(row)}, not a map of names to values")
-        yield f"line {number}", row
-
-
-def _csv_rows(name: str, data: bytes) -> Iterator[_Row]:
-    import csv
-    import io
-
-    text = _text(name, data)
-    header = text.partition("\n")[0]
-    delimiter = next((mark for mark in ",\t;" if mark in header), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns: list[str] | None = None
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            if columns is None:
-                columns = _columns(name, cells)
-                continue
-            if len(cells) > len(columns):
-                raise ParseError(
-                    f"{name} line {reader.line_num}: {len(cells)} cells where the header names {len(columns)}",
-                    hint="quote cells that hold the separator",
-                )
-            yield f"line {reader.line_num}", dict(zip(columns, cells, strict=False))
-    except csv.Error as error:
-        raise ParseError(f"{name} line {reader.line_num}: {error}", hint="write the file as CSV (RFC 4180)") from error
-
-
-def _columns(name: str, cells: list[str]) -> list[str]:
-    columns = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
-    twice = next((column for column in columns if columns.count(column) > 1), None)
-    if twice is not None:
-        raise ParseError(f"{name} line 1: two columns are named {twice}", hint="give each column its own name")
-    return columns
-
-
-def _parquet_rows(name: str, data: bytes) -> Iterator[_Row]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(data))
-        cells = file.metadata.num_rows * file.metadata.num_columns
-        if cells > LIMIT // 8:
-            raise UsageError(
-                f"{name}: holds {cells:,} cells, the limit is {LIMIT // 8:,}", hint="log it as an artifact"
-            )
-        number = 0
-        for batch in file.iter_batches():
-            for row in batch.to_pylist():
-                number += 1
-                yield f"row {number}", row
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ParseError(f"{name}: not a readable Parquet file: {reason}", hint="write the file again") from error
-
-
-def _read(name: str) -> bytes:
-    try:
-        with open(name, "rb") as file:
-            data = file.read(LIMIT + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{name}: there is no such file") from error
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read: {error.strerror}") from error
-    if len(data) > LIMIT:
-        raise UsageError(
-            f"{name}: is larger than {LIMIT // 1024**2} MB",
-            hint=f"log it as a file instead: gtrack log --artifact {name}",
-        )
-    return data
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
-
-
-def _text(name: str, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ParseError(f"{name} line {line}: is not UTF-8", hint="save the file as UTF-8") from error
-
-
-def _document(name: str, suffix: str, data: bytes) -> Any:
-    if suffix == ".json":
-        return _json(name, data, 1)
-    if suffix == ".toml":
-        import tomllib
-
-        try:
-            return tomllib.loads(_text(name, data))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise ParseError(f"{name}: {error}", hint="correct the TOML") from error
-    from gtrack.format import yaml
-
-    try:
-        return yaml.load(data)
-    except ParseError as error:
-        raise ParseError(f"{name}: {error.message}", hint=error.hint) from error
-
-
-def _json(name: str, data: bytes, line: int) -> Any:
-    """Parse JSON that begins on ``line`` of the file."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise ParseError(f"{name} line {line}: the key {twice} stands there twice", hint="keep one of the two")
-        return found
-
-    text = _text(name, data)
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        where = f"line {line + error.lineno - 1}, column {error.colno}"
-        raise ParseError(f"{name} {where}: {error.msg}", hint="correct the JSON") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; nesting without end
-        raise ParseError(f"{name} line {line}: {error}", hint="correct the JSON") from error
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, list):
-        return "a list"
-    return "a map" if isinstance(value, dict) else f"a single value ({_short(value)})"
 
 
 def _plain(value: Any) -> Any:
