@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from gtrack import lifecycle
 from gtrack.branch.repository import Repository
@@ -13,10 +15,15 @@ from gtrack.capture import seed as seeds
 from gtrack.config import Settings, environment
 from gtrack.errors import GtrackError, NotFoundError, RunActiveError, UsageError
 from gtrack.format.plain import to_plain
-from gtrack.ids import SHORT, is_run_id, new_run_id, new_session_id, run_name
+from gtrack.ids import SHORT, is_run_id, new_session_id
+from gtrack.ids import run_name as run_name_of
 from gtrack.notices import Notices
-from gtrack.ops.begin import Identity, Request, choose_identity
+from gtrack.ops.begin import Identity, Request, choose_identity, run_exists
 from gtrack.run import Run
+
+if TYPE_CHECKING:
+    from gtrack.model.state import RunState
+    from gtrack.reader import RecordedRun
 
 __all__ = [
     "active_run",
@@ -48,7 +55,8 @@ class _Stack(threading.local):
 _stack = _Stack()
 _shared: list[Run] = []
 """Runs of the main thread: what other threads log to when they have started none."""
-_state: dict[str, Any] = {"experiment": None, "seed": {}, "started": 0, "repositories": {}}
+_state: dict[str, Any] = {"experiment": None, "seed": {}, "started": {}, "resumed": count(), "repositories": {}}
+"""The process's own settings; counters of the runs it has started, by parent, and resumed; its open repositories."""
 
 
 def start_run(
@@ -63,7 +71,7 @@ def start_run(
     resume: bool = False,
     force: bool = False,
     nested: bool = False,
-    parent: str | Run | None = None,
+    parent: str | Run | RecordedRun | None = None,
     group: str | None = None,
     console: bool = False,
     command: Sequence[str] | None = None,
@@ -83,7 +91,7 @@ def start_run(
         resume: Continue the run ``run_id`` (any selector that ``gtrack show`` takes).
         force: Continue it even if it has finished.
         nested: Start a child of the active run.
-        parent: The parent run, or its id.
+        parent: The parent run, or any selector that names it.
         group: A name shared by runs that belong together.
         console: Keep what is printed, at the level of file descriptors.
         command: The command line to record, instead of this process's own.
@@ -94,70 +102,69 @@ def start_run(
     Raises:
         RunActiveError: A run is active, and ``nested`` is not set.
         UsageError: An argument cannot be used.
-        NotFoundError: There is no run to resume.
+        NotFoundError: There is no such run to resume, or no such parent.
         ConflictError: The run to resume is running.
 
     Example:
         >>> with gtrack.start_run(experiment="churn", params={"lr": 0.05}) as run:
         ...     run.log({"val_auc": 0.9}, step=0)
     """
-    env = environment()
-    settings = Settings.from_env(env)
+    settings = Settings.from_env(environment())
     active = active_run()
     if active is not None and not nested and parent is None and _stack.runs:
         raise RunActiveError(
             f"run {active.id[:SHORT]} {active.name} is active in this thread",
             hint="end it with gtrack.end_run(), or start a child with nested=True",
         )
+    for what, text in (("name", name), ("run_name", run_name), ("experiment", experiment), ("group", group)):
+        _check_text(what, text)
     warn = Notices(quiet=settings.quiet, run="").warn
-    repo = _repository(env, warn)
-    parent_id = parent.id if isinstance(parent, Run) else parent
-    if nested and parent_id is None and active is not None:
-        parent_id = active.id
-    _check_text("name", name or run_name)
-    _check_text("experiment", experiment)
-    shown_experiment = experiment or _state["experiment"] or settings.experiment
+    repo, why_not = _repository(environment())
+    chosen = experiment or _state["experiment"] or settings.experiment
+    given = Request(
+        name=name or run_name or "",
+        experiment=chosen or "default",
+        params=_plain_map("params", params),
+        tags=_plain_map("tags", tags),
+        notes=(notes,) if notes else (),
+        group=group,
+        seed=dict(_state["seed"]),
+        command=tuple(command) if command is not None else None,
+    )
     if resume:
-        identity, request = _resumed(run_id, repo, force=force, params=params, tags=tags)
+        identity, request = _resumed(run_id, repo, given, force=force)
     else:
-        if run_id is not None:
-            identity = Identity(_new_id(run_id, repo), new_session_id())
-        elif parent_id is not None:
-            identity = Identity(new_run_id(), new_session_id())
-        else:
-            identity = choose_identity(settings, env, ordinal=_state["started"], warn=warn)
-            _state["started"] += 1
-            if settings.run_id is not None and identity.owner:
-                parent_id = settings.run_id  # later runs of a process that joined one are its children
-        first = settings.name if parent_id is None and _state["started"] <= 1 else None
-        request = Request(
-            name=name or run_name or first or _default_name(identity.run_id),
-            experiment=shown_experiment or (active.experiment if active is not None and parent_id else "default"),
-            params=_plain_map("params", params),
-            tags=_plain_map("tags", tags),
-            notes=(notes,) if notes else (),
+        above = _parent(parent, repo) or (active if nested else None)
+        identity, ordinal = _identity(run_id, above.id if above else None, repo, settings, warn)
+        parent_id = above.id if above else None
+        if settings.run_id not in (None, identity.run_id) and parent_id is None:
+            parent_id = settings.run_id  # later runs of a process that joined one are its children
+        named = given.name or (settings.name if parent_id is None and ordinal == 0 else None)
+        request = replace(
+            given,
+            name=named or run_name_of(identity.run_id),
+            experiment=chosen or (above.experiment if above else "default"),
             parent=parent_id,
-            group=group,
-            seed=dict(_state["seed"]),
-            command=tuple(command) if command is not None else None,
         )
-    run = Run(identity, request, repo=repo, settings=settings, console=console)
-    if not identity.owner:
+    run = Run(identity, request, repo=repo, settings=settings, console=console, why_no_repository=why_not)
+    if resume or not identity.owner:
         run.describe(
-            params=request.params,
-            tags=request.tags,
-            name=None if settings.name else name or run_name,
-            experiment=None if settings.experiment else experiment or _state["experiment"],
+            params=given.params,
+            tags=given.tags,
+            name=None if settings.name or resume else given.name,
+            experiment=None if settings.experiment or resume else experiment or _state["experiment"],
+            notes=given.notes,
         )
     _push(run)
     return run
 
 
-def set_experiment(name: str) -> str:
+def set_experiment(name: str | None = None, *, experiment_name: str | None = None) -> str:
     """Set the experiment of the runs that this process starts from here on.
 
     Args:
         name: The experiment's name.
+        experiment_name: The same as ``name``, as MLflow has it.
 
     Returns:
         The name.
@@ -165,9 +172,12 @@ def set_experiment(name: str) -> str:
     Raises:
         UsageError: It is not a name.
     """
-    _check_text("experiment", name)
-    _state["experiment"] = name
-    return name
+    chosen = name if name is not None else experiment_name
+    if chosen is None:
+        raise UsageError("set_experiment was given no name", hint='gtrack.set_experiment("churn")')
+    _check_text("experiment", chosen)
+    _state["experiment"] = chosen
+    return chosen
 
 
 def active_run() -> Run | None:
@@ -181,14 +191,17 @@ def active_run() -> Run | None:
 
 
 def end_run(status: str = "finished") -> None:
-    """End the active run, if there is one.
+    """End the active run, if there is one; a thread that has started none does not end the main thread's.
 
     Args:
         status: ``finished``, ``failed``, ``killed`` or ``preempted``; MLflow's upper-case forms are understood.
+
+    Raises:
+        UsageError: There is no such status.
     """
     run = active_run()
-    if run is not None:
-        run.end(status.lower())
+    if run is not None and _stack.runs:
+        run.end(str(status).lower())
 
 
 def log_metric(key: str, value: float, step: int | None = None) -> None:
@@ -268,54 +281,61 @@ def _push(run: Run) -> None:
         _shared[:] = [r for r in _shared if r.active] + [run]
 
 
-def _repository(env: Mapping[str, str], warn: Any) -> Repository | None:
-    """The repository around the working directory, opened once a process."""
+def _repository(env: Mapping[str, str]) -> tuple[Repository | None, str]:
+    """Return the repository around the working directory, opened once a process, or None and why not."""
     try:
         key = (os.getpid(), os.getcwd(), env.get("GIT_DIR"))
         known: dict[Any, Repository] = _state["repositories"]
         if key not in known:
             known[key] = Repository(key[1], env)
             lifecycle.at_exit(known[key].close)
-        return known[key]
-    except NotFoundError:
-        return None
-    except (GtrackError, OSError) as error:
-        warn(str(error))
-        return None
+    except (GtrackError, OSError, ImportError) as error:  # a broken library is trouble of the tracker, too
+        return None, str(error)
+    return known[key], ""
 
 
-def _default_name(run_id: str) -> str:
-    return run_name(run_id)
-
-
-def _new_id(run_id: str, repo: Repository | None) -> str:
-    if not is_run_id(run_id):
-        raise UsageError(f"run_id {run_id!r:.60} is not 32 hex digits", hint="to continue a run: resume=True")
-    if repo is not None:
-        from gtrack.ops.load import load_run_files
-
-        if load_run_files(repo, [repo.tree_of(repo.tip)], run_id).files:
+def _identity(
+    run_id: str | None, parent: str | None, repo: Repository | None, settings: Settings, warn: Callable[[str], None]
+) -> tuple[Identity, int]:
+    """The identity of a new run, and how many of its kind this process has started before."""
+    if run_id is not None:
+        if not is_run_id(run_id):
+            raise UsageError(f"run_id {run_id!r:.60} is not 32 hex digits", hint="to continue a run: resume=True")
+        if run_exists(run_id, repo, settings):
             raise UsageError(f"run {run_id[:SHORT]} exists", hint="to continue it: resume=True")
-    return run_id
+        return Identity(run_id, new_session_id()), 0
+    # Counters, since taking the next number is atomic: threads start runs at once.
+    ordinal = next(_state["started"].setdefault(parent, count()))
+    return choose_identity(settings, environment(), ordinal=ordinal, repo=repo, warn=warn, parent=parent), ordinal
 
 
-def _resumed(
-    selector: str | None,
-    repo: Repository | None,
-    *,
-    force: bool,
-    params: Mapping[str, object] | None,
-    tags: Mapping[str, object] | None,
-) -> tuple[Identity, Request]:
+def _parent(parent: str | Run | RecordedRun | None, repo: Repository | None) -> Run | RunState | RecordedRun | None:
+    """The run that was named as parent; an id that is not known here may be another machine's."""
+    if parent is None or not isinstance(parent, str):
+        if parent is not None and not is_run_id(getattr(parent, "id", "")):
+            raise UsageError(f"parent is a {type(parent).__name__}", hint="pass a run, or its id")
+        return parent
+    from gtrack.model.fold import fold_run
+
+    if repo is not None:
+        from gtrack.ops.view import View
+
+        view = View(repo)
+        if not is_run_id(parent) or parent in view.run_ids:
+            return view.state(view.select(parent))
+    if not is_run_id(parent):
+        raise NotFoundError("there is no git repository with runs to be parents", hint="cd into it")
+    return fold_run(parent, ())
+
+
+def _resumed(selector: str | None, repo: Repository | None, given: Request, *, force: bool) -> tuple[Identity, Request]:
     if selector is None:
         raise UsageError("resume needs a run", hint="start_run(run_id=..., resume=True)")
     if repo is None:
         raise NotFoundError("there is no git repository with runs to resume", hint="cd into it")
     from gtrack.ops.resume import resume_request
 
-    return resume_request(
-        repo, selector, force=force, params=_plain_map("params", params), tags=_plain_map("tags", tags)
-    )
+    return resume_request(repo, selector, given, force=force, ordinal=next(_state["resumed"]))
 
 
 def _plain_map(what: str, values: Mapping[str, object] | None) -> dict[str, object]:

@@ -7,13 +7,14 @@ taken back when the last run ends.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from gtrack.run import Run
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["at_exit", "forget", "is_clean_exit", "preempted", "register"]
 
 _runs: list[Run] = []
+_threads: dict[int, int] = {}
+"""By the identity of a run, the thread that started it."""
+_closers: list[Callable[[], None]] = []
 _lock = threading.RLock()
 _uncaught: BaseException | None = None
 _preempted = False
@@ -35,17 +39,21 @@ def register(run: Run) -> None:
         if not _runs:
             _preempted = False
         _runs.append(run)
+        _threads[id(run)] = threading.get_ident()
         if not _hooked:
             _hooked = True
             atexit.register(_at_exit)
             os.register_at_fork(after_in_child=_after_fork)
             _chain_excepthook()
+            _chain_thread_excepthook()
+            _chain_exit()
         _watch_signals()
 
 
 def forget(run: Run) -> None:
     """Stop watching over a run."""
     with _lock:
+        _threads.pop(id(run), None)
         if run in _runs:
             _runs.remove(run)
         if not _runs:
@@ -54,8 +62,7 @@ def forget(run: Run) -> None:
 
 def at_exit(close: Callable[[], None]) -> None:
     """Call something when the interpreter exits, after the runs have been ended."""
-    # atexit goes backwards: what is registered before the first run is called after its end.
-    atexit.register(close)
+    _closers.append(close)
 
 
 def preempted() -> bool:
@@ -73,10 +80,17 @@ def _at_exit() -> None:
     for run in reversed(list(_runs)):
         if _preempted:
             run.end("preempted")
-        elif _uncaught is not None:
+        elif _uncaught is not None and not is_clean_exit(_uncaught):
             run.end("failed", _uncaught)
         else:
             run.end()
+    for close in reversed(_closers):
+        close()
+    if isinstance(_uncaught, KeyboardInterrupt):
+        # Python dies of SIGINT after an interrupt, which is how shells know to stop their loops. It goes by the last
+        # code that was compiled from text, and recording a run compiles some (namedtuple, dataclass).
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # noqa: S102
 
 
 def _after_fork() -> None:
@@ -95,6 +109,33 @@ def _chain_excepthook() -> None:
         previous(kind, error, trace)
 
     sys.excepthook = remember
+
+
+def _chain_thread_excepthook() -> None:
+    """A thread that dies of an exception takes the runs with it that it had started."""
+    previous: Callable[[threading.ExceptHookArgs], Any] = threading.excepthook
+
+    def fail(args: threading.ExceptHookArgs) -> None:
+        mine = [run for run in reversed(list(_runs)) if _threads.get(id(run)) == threading.get_ident()]
+        for run in mine:
+            run.end("failed", args.exc_value)
+        previous(args)
+
+    threading.excepthook = fail
+
+
+def _chain_exit() -> None:
+    """Remember what ``sys.exit`` was called with: no hook of Python's tells of it."""
+    previous: Callable[..., Any] = sys.exit
+
+    def remember(status: Any = None, /) -> NoReturn:
+        global _uncaught  # noqa: PLW0603
+        if threading.current_thread() is threading.main_thread():
+            _uncaught = SystemExit(status)
+        previous(status)
+        raise AssertionError("sys.exit returned")
+
+    sys.exit = remember
 
 
 def _preemption_signals() -> list[int]:

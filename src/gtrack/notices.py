@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 
 __all__ = ["Notices"]
@@ -40,8 +41,15 @@ class Notices:
 
 
 def _print(text: str) -> None:
-    line = "".join(c if c.isprintable() else " " for c in f"gtrack: {text}")
+    line = "".join(c if c.isprintable() else " " for c in f"gtrack: {text}") + "\n"
     # A closed stderr is no reason to stop anybody's training.
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        sys.stderr.write(line + "\n")
-        sys.stderr.flush()
+        stream = sys.stderr
+        unreplaced = stream is sys.__stderr__
+        stream.flush()
+        if unreplaced:
+            # Past the buffer: what stays in it of a broken pipe makes Python exit with 120.
+            os.write(stream.fileno(), line.encode(stream.encoding, "backslashreplace"))
+        else:
+            stream.write(line)
+            stream.flush()

@@ -58,7 +58,7 @@ def find_repository(start: str, env: Mapping[str, str]) -> RepositoryPaths:
         git_dir = os.path.realpath(os.path.join(start, given))
         if not _is_git_dir(git_dir):
             raise NotFoundError(f"GIT_DIR is {given}, which is not a git repository", hint="unset GIT_DIR")
-        return _paths(git_dir, env.get("GIT_WORK_TREE") or (start if not _is_bare(git_dir) else None))
+        return _paths(git_dir, env.get("GIT_WORK_TREE") or _work_tree_of(git_dir, start))
     ceilings = {os.path.realpath(p) for p in env.get("GIT_CEILING_DIRECTORIES", "").split(os.pathsep) if p}
     here = start
     while True:
@@ -113,5 +113,26 @@ def _is_git_dir(path: str) -> bool:
     return os.path.isdir(os.path.join(path, "objects")) and os.path.lexists(os.path.join(path, "refs"))
 
 
-def _is_bare(git_dir: str) -> bool:
-    return os.path.basename(git_dir) != ".git" and not os.path.isfile(os.path.join(git_dir, "index"))
+def _work_tree_of(git_dir: str, start: str) -> str | None:
+    """Return the checkout that goes with ``GIT_DIR`` alone: ``core.worktree``, else the present directory."""
+    core = _core_settings(git_dir)
+    if "worktree" in core:
+        return os.path.join(git_dir, core["worktree"])
+    return None if core.get("bare") in ("true", "yes", "on", "1") else start
+
+
+def _core_settings(git_dir: str) -> dict[str, str]:
+    """Return the plain settings of the ``[core]`` section; a linked worktree, whose config is elsewhere, has none."""
+    found: dict[str, str] = {}
+    inside = False
+    try:
+        with open(os.path.join(git_dir, "config"), encoding="utf-8", errors="surrogateescape") as file:
+            for line in map(str.strip, file):
+                if line.startswith("["):
+                    inside = line.lower().startswith("[core]")
+                elif inside and "=" in line:
+                    name, _, value = line.partition("=")
+                    found[name.strip().lower()] = value.strip().strip('"')
+    except OSError:
+        pass
+    return found

@@ -42,6 +42,7 @@ class Repo:
 
     def __init__(self, path: str = ".", *, env: Mapping[str, str] | None = None) -> None:
         self.env = environment() if env is None else env
+        self._notices = Notices(quiet=False, run="")
         self.repository = Repository(path, self.env)
         self.root = self.repository.paths.root
         self.git_dir = self.repository.paths.git_dir
@@ -82,14 +83,13 @@ class Repo:
 
         Trouble in doing so is told on stderr and hurts no reader: nothing is lost, and the next command tries again.
         """
-        notices = Notices(quiet=False, run="")
         try:
             done = recover(self.repository, Settings.from_env(self.env).extra_spools)
         except (GtrackError, OSError) as error:
-            notices.warn(f"ended runs could not be recorded: {error}")
+            self._notices.warn(f"ended runs could not be recorded: {error}")
             return []
         for path, reason in done.failed:
-            notices.warn(f"{path} could not be recorded: {reason}")
+            self._notices.warn(f"{path} could not be recorded: {reason}")
         return [state.id for state in done.runs]
 
     def ensure_branch(self) -> bool:
@@ -161,11 +161,11 @@ class RecordedRun:
         """The summary of each metric: last, min, max, their steps, and how many values there are."""
         return self.state.metrics
 
-    def curves(self, keys: Iterable[str] | None = None) -> pyarrow.Table:
+    def curves(self, keys: str | Iterable[str] | None = None) -> pyarrow.Table:
         """Return the values of metrics over time.
 
         Args:
-            keys: The metrics; all by default.
+            keys: The metrics, or the name of one; all by default.
 
         Returns:
             An Arrow table with the columns key (dictionary of string), step (int64), time (timestamp[us, UTC]),
@@ -176,7 +176,8 @@ class RecordedRun:
         """
         from gtrack.ops.curves import curves
 
-        return curves(self._view, self.state, None if keys is None else frozenset(keys))
+        wanted = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
+        return curves(self._view, self.state, wanted)
 
     def console(self) -> bytes | None:
         """Return the console output that was kept, or None."""

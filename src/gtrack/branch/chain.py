@@ -7,13 +7,15 @@ the tree, and sends only what differs.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import random
 import time
 from dataclasses import dataclass
 
 from gtrack.branch.git import Git
-from gtrack.errors import DamageError, LockedError
+from gtrack.errors import DamageError, GitError, LockedError
 
 __all__ = ["CODE_REF", "keep_snapshot"]
 
@@ -23,7 +25,10 @@ CODE_REF = "refs/gtrack/code"
 _LOOKED_AT = 64
 """How many links back a snapshot is looked for; an older one is simply kept once more."""
 _PATIENCE = 10.0
+_LEFT = 5.0
+"""Seconds after which the reference's lock was left by a git that was killed: it is held for milliseconds."""
 _OVERTAKEN = (b"but expected", b"reference already exists", b"File exists", b"unable to resolve reference")
+_BROKEN = ("traverse parents", "bad object", "missing object", "unable to read")
 _ENV = {"GIT_NO_LAZY_FETCH": "1"}
 
 
@@ -79,6 +84,7 @@ def keep_snapshot(
             return link
         if tip is None:
             _check_readable(git, git_dir, ref)
+        _remove_left_lock(git, git_dir, ref)
         if time.monotonic() > deadline:
             break
         time.sleep(random.uniform(0, 0.002 * min(attempt + 1, 25)))  # noqa: S311  jitter, not a secret
@@ -87,7 +93,13 @@ def keep_snapshot(
 
 def _links(git: Git, git_dir: str, ref: str) -> list[_Link]:
     """Return the newest links of the chain, newest first."""
-    return [link for _, link in _commits(git, git_dir, "--first-parent", f"--max-count={_LOOKED_AT}", ref)]
+    try:
+        return [link for _, link in _commits(git, git_dir, "--first-parent", f"--max-count={_LOOKED_AT}", ref)]
+    except GitError as error:
+        if not any(sign in str(error) for sign in _BROKEN):
+            raise
+        # What ``git gc --prune=now`` does to objects that are just being written.
+        raise DamageError(f"{ref} leads to missing objects", hint="gtrack fsck --repair") from error
 
 
 def _published(git: Git, git_dir: str, head: str | None, prefix: str | None) -> _Link | None:
@@ -130,6 +142,15 @@ def _move(git: Git, git_dir: str, ref: str, new: str, old: _Link | None) -> bool
     if any(sign in done.stderr for sign in _OVERTAKEN):
         return False
     raise git.failure(args, done)
+
+
+def _remove_left_lock(git: Git, git_dir: str, ref: str) -> None:
+    """Remove the lock of a git process that was killed, or every later run would wait for it in vain."""
+    shown = git.run(["rev-parse", "--git-path", ref], git_dir=git_dir, env_extra=_ENV)
+    lock = os.fsdecode(shown).rstrip("\n") + ".lock"
+    with contextlib.suppress(FileNotFoundError):
+        if time.time() - os.stat(lock).st_mtime > _LEFT:
+            os.unlink(lock)
 
 
 def _check_readable(git: Git, git_dir: str, ref: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -36,6 +37,13 @@ _DROPPED = frozenset(
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _COMMAND = re.compile(r"[a-z]+(?:-[a-z]+)*\Z")
 _COMPLAINTS = ("fatal:", "error:", " ! ")
+_TRIES = 5
+_SWEPT = b"unable to create temporary file: " + os.strerror(errno.ENOENT).encode()
+"""What git says when ``git gc`` has just removed the folder it was about to write an object to, empty for a moment."""
+_NO_ROOM = (
+    *(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)),
+    "insufficient permission for adding an object",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +145,20 @@ class Git:
         argv = [self.executable, *_ALWAYS, *(() if hooks else _NO_HOOKS), *args]
         try:
             # subprocess.run kills and reaps the process on a timeout and on KeyboardInterrupt: no zombie stays.
-            return subprocess.run(
-                argv,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL if input is None else None,
-                input=input,
-                capture_output=True,
-                timeout=timeout,
-                check=False,
-            )
+            for _ in range(_TRIES):
+                done = subprocess.run(
+                    argv,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL if input is None else None,
+                    input=input,
+                    capture_output=True,
+                    timeout=timeout,
+                    check=False,
+                )
+                if done.returncode == 0 or _SWEPT not in done.stderr:
+                    break
+            return done
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git {args[0]} took longer than {timeout:g} s and was stopped") from error
         except OSError as error:
@@ -157,7 +169,9 @@ class Git:
         """Return the error for a process that failed: the last thing git complained of, without credentials."""
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         complaints = [line for line in lines if line.startswith(_COMPLAINTS)]
-        line = (complaints or lines or [f"exit status {done.returncode}"])[-1]
+        # What git says last is what it wanted to do; why there was no room for it comes before that.
+        room = [line for line in complaints if any(text in line for text in _NO_ROOM)]
+        line = (room or complaints or lines or [f"exit status {done.returncode}"])[-1]
         advice = [line.strip() for line in lines if line.strip().startswith("git config --global --add safe.directory")]
         command = next((arg for arg in args if _COMMAND.match(arg)), "")
         reason = _CREDENTIALS.sub("://", line.strip())

@@ -27,11 +27,15 @@ def keep_objects(repo: Repository, commit: str) -> None:
     packed = b"".join(b"%d %d\n%b" % (kind, len(data), data) for kind, data in repo.objects.written.values())
     path = os.path.join(folder, commit)
     fd = os.open(path + ".new", os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(zlib.compress(packed, 1))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(zlib.compress(packed, 1))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path + ".new", path)
+    except OSError:
+        os.unlink(path + ".new")
+        raise
 
 
 def readable_tip(repo: Repository) -> str | None:

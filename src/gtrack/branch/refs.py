@@ -1,17 +1,25 @@
-"""References: read, compared and set; gtrack's own only."""
+"""References, as git keeps them in files: read, compared and set; gtrack's own only.
+
+A reference is a file that holds an object id or the name of another reference, else a line of ``packed-refs``. It is
+set by writing ``<file>.lock`` and renaming that, as git itself does (git-update-ref, gitrepository-layout).
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 
-from gtrack.errors import ConflictError, RepositoryError
+from gtrack.errors import ConflictError, DamageError, RepositoryError
 
 __all__ = ["Refs"]
 
 _PATIENCE = 10.0
-_STALE = 2.0
+_DEPTH = 5
+"""How many symbolic references git follows."""
+_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class Refs:
@@ -24,23 +32,26 @@ class Refs:
     """
 
     def __init__(self, git_dir: str, common_dir: str, home: str) -> None:
-        from dulwich.refs import DiskRefsContainer
-
+        self._git_dir = git_dir
         self._common = common_dir
         self._home = home
-        self._refs = DiskRefsContainer(common_dir, git_dir)
+        self._packed: tuple[tuple[int, int, int], bytes] | None = None
 
     def read(self, name: str) -> str | None:
-        """Return the object id a reference leads to, or None."""
-        try:
-            value = self._refs.follow(name.encode())[1]  # type: ignore[arg-type]
-        except (KeyError, ValueError, OSError):
-            return None
-        return value.decode() if value else None
+        """Return the object id a reference leads to, or None when there is no such reference.
+
+        Raises:
+            DamageError: It leads nowhere.
+            OSError: It cannot be read.
+        """
+        return self._follow(name)[1]
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of the references below a prefix such as ``refs/remotes/``."""
-        found = {name.decode("utf-8", "replace") for name in self._refs.allkeys()}
+        found = {line.partition(b" ")[2].decode("utf-8", "replace") for line in self._packed_lines()}
+        for folder, _, files in os.walk(os.path.join(self._common, *prefix.split("/")[:-1])):
+            inside = os.path.relpath(folder, self._common)
+            found |= {f"{inside}/{name}" for name in files if not name.endswith(".lock")}
         return sorted(name for name in found if name.startswith(prefix))
 
     def compare_and_set(self, name: str, old: str | None, new: str) -> bool:
@@ -57,12 +68,12 @@ class Refs:
         Raises:
             RepositoryError: A reference of another kind is in the way.
             ConflictError: Somebody keeps it locked.
+            OSError: The disk is full or read-only.
         """
-        from dulwich.file import FileLocked
-
         self._make_room(name)
         marker = os.path.join(self._home, "setting-ref")
-        lock = os.path.join(self._common, *name.split("/")) + ".lock"
+        path = os.path.join(self._common, *self._follow(name)[0].split("/"))
+        lock = path + ".lock"
         if os.path.exists(marker):
             # A gtrack that held the repository's lock before us was killed while setting a reference.
             with contextlib.suppress(FileNotFoundError):
@@ -73,22 +84,86 @@ class Refs:
         try:
             while True:
                 try:
-                    return self._set(name, old, new)
-                except FileLocked:
+                    fd = _open_lock(lock)
+                except FileExistsError:
                     if time.monotonic() > deadline:
                         raise ConflictError(
                             f"{lock} exists: git is busy with the branch, or was killed there",
                             hint=f"if no git is running: rm {lock}",
                         ) from None
                     time.sleep(0.02)
+                else:
+                    return self._set(name, path, fd, old, new)
         finally:
-            os.unlink(marker)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(marker)
 
-    def _set(self, name: str, old: str | None, new: str) -> bool:
-        raw = name.encode()
-        if old is None:
-            return bool(self._refs.add_if_new(raw, new.encode()))  # type: ignore[arg-type]
-        return bool(self._refs.set_if_equals(raw, old.encode(), new.encode()))  # type: ignore[arg-type]
+    def _set(self, name: str, path: str, fd: int, old: str | None, new: str) -> bool:
+        """Write and rename the lock file; take it back when there is trouble, on a full disk too."""
+        lock = path + ".lock"
+        try:
+            try:
+                if self.read(name) != old:
+                    os.unlink(lock)
+                    return False
+                data = new.encode() + b"\n"
+                while data:
+                    data = data[os.write(fd, data) :]
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            _remove_empty(path)
+            os.replace(lock, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(lock)
+            raise
+        return True
+
+    def _follow(self, name: str) -> tuple[str, str | None]:
+        """Return the last reference of a chain of symbolic ones, and the object id it holds."""
+        for _ in range(_DEPTH + 1):
+            text = self._loose(name)
+            if text is None:
+                return name, self._from_packed(name)
+            if not text.startswith("ref:"):
+                if not _OBJECT_ID.match(text):
+                    raise DamageError(f"the reference {name} is damaged: it holds {text!r:.60}", hint="git fsck")
+                return name, text
+            name = text.removeprefix("ref:").strip()
+            if not name.startswith("refs/") or ".." in name.split("/"):
+                raise DamageError(f"a symbolic reference leads to {name!r:.60}", hint="git fsck")
+        raise DamageError(f"the reference {name} leads to itself", hint="git fsck")
+
+    def _loose(self, name: str) -> str | None:
+        # HEAD and its like belong to one checkout, the others to the whole repository.
+        root = self._common if name.startswith("refs/") else self._git_dir
+        try:
+            with open(os.path.join(root, *name.split("/")), "rb") as file:
+                return file.read(4096).decode("utf-8", "surrogateescape").strip()
+        except _ABSENT:
+            return None
+
+    def _from_packed(self, name: str) -> str | None:
+        wanted = b" " + name.encode("utf-8", "surrogateescape")
+        found = [line for line in self._packed_lines(wanted) if line.endswith(wanted)]
+        return found[0][: -len(wanted)].decode() if found else None
+
+    def _packed_lines(self, wanted: bytes = b" ") -> list[bytes]:
+        """Return the lines of ``packed-refs`` that name a reference and hold some bytes."""
+        path = os.path.join(self._common, "packed-refs")
+        try:
+            found = os.stat(path)
+            key = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if self._packed is None or self._packed[0] != key:
+                with open(path, "rb") as file:
+                    self._packed = key, file.read()
+        except FileNotFoundError:
+            return []
+        data = self._packed[1]
+        if wanted not in data:
+            return []
+        return [line for line in data.splitlines() if wanted in line and not line.startswith((b"#", b"^"))]
 
     def _make_room(self, name: str) -> None:
         """Explain a branch that stands where ours must be: ``gtrack/x`` makes ``gtrack`` impossible."""
@@ -101,3 +176,16 @@ class Refs:
                 f"{name.removeprefix('refs/heads/')!r}: git cannot hold both",
                 hint=f"rename it, or choose another name: git config gtrack.branch {parts[-1]}-runs",
             )
+
+
+def _open_lock(path: str) -> int:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+
+
+def _remove_empty(path: str) -> None:
+    """Remove empty folders in a reference's place: what deleted branches leave behind."""
+    if os.path.isdir(path):
+        for folder, _, _ in os.walk(path, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

@@ -7,6 +7,7 @@ only read.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -31,6 +32,8 @@ _CONFIG = ("-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false")
 _ENV = {"GIT_NO_LAZY_FETCH": "1"}
 _REFUSED = 64
 _STALE = 24 * 3600
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_NO_ROOM_TEXTS = (*map(os.strerror, _NO_ROOM), "insufficient permission for adding an object")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,17 @@ def take_snapshot(
         return _of_bare(git, git_dir)
     if policy.code == "commit-only":
         return _of_head(Where(git, git_dir, work_tree, _ENV), policy)
-    objects, env = _object_store(common_dir, spool_objects)
-    with _index_copy(git_dir, common_dir, spool_objects) as index:
-        return _take(Where(git, git_dir, work_tree, {**_ENV, **env, "GIT_INDEX_FILE": index}), policy, objects)
+    try:
+        if _is_writable(common_dir):
+            scratch = _scratch(os.path.join(common_dir, "gtrack", "tmp"), spool_objects)
+            with _index_copy(git_dir, scratch) as index:
+                return _take(Where(git, git_dir, work_tree, {**_ENV, "GIT_INDEX_FILE": index}), policy, None)
+    except (GitError, OSError) as error:
+        if spool_objects is None or not _is_about_room(error):
+            raise
+    spool, env = _object_store(common_dir, spool_objects)
+    with _index_copy(git_dir, tempfile.mkdtemp(prefix="snapshot-", dir=os.path.dirname(spool))) as index:
+        return _take(Where(git, git_dir, work_tree, {**_ENV, **env, "GIT_INDEX_FILE": index}), policy, spool)
 
 
 def snapshot_object(tree: str) -> bytes:
@@ -213,7 +224,9 @@ def _stage(where: Where, paths: Sequence[str], refused: list[str]) -> None:
     args = [*_CONFIG, "update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
     try:
         where.run(*args, input=b"".join(os.fsencode(path) + b"\0" for path in paths))
-    except GitError:
+    except GitError as error:
+        if _is_about_room(error):
+            raise
         if len(paths) > 1:
             _stage(where, paths[: len(paths) // 2], refused)
             _stage(where, paths[len(paths) // 2 :], refused)
@@ -230,11 +243,21 @@ def _object_id(output: bytes) -> str:
     return text.strip()
 
 
-def _object_store(common_dir: str, spool_objects: str | None) -> tuple[str | None, dict[str, str]]:
-    """Return where the objects go if not to the repository, and the variables that tell git so."""
+def _is_writable(common_dir: str) -> bool:
     objects = os.path.join(common_dir, "objects")
-    if os.access(objects, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        return None, {}
+    return os.access(objects, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _is_about_room(error: GitError | OSError) -> bool:
+    """Tell whether the repository cannot take the objects, so that another directory may do better."""
+    if isinstance(error, GitError):
+        return any(text in str(error) for text in _NO_ROOM_TEXTS)
+    return error.errno in _NO_ROOM
+
+
+def _object_store(common_dir: str, spool_objects: str | None) -> tuple[str, dict[str, str]]:
+    """Return the directory for objects that the repository cannot take, and the variables that tell git so."""
+    objects = os.path.join(common_dir, "objects")
     if spool_objects is None:
         raise RepositoryError(f"{objects} cannot be written", hint="set GTRACK_SPOOL to a directory that can")
     os.makedirs(spool_objects, mode=0o700, exist_ok=True)
@@ -243,9 +266,8 @@ def _object_store(common_dir: str, spool_objects: str | None) -> tuple[str | Non
 
 
 @contextmanager
-def _index_copy(git_dir: str, common_dir: str, spool_objects: str | None) -> Iterator[str]:
-    """Yield the path of a private copy of the index."""
-    folder = _scratch(os.path.join(common_dir, "gtrack", "tmp"), spool_objects)
+def _index_copy(git_dir: str, folder: str) -> Iterator[str]:
+    """Yield the path of a private copy of the index, in a folder that is removed afterwards."""
     try:
         index = os.path.join(folder, "index")
         with suppress(FileNotFoundError):  # nothing was ever added

@@ -6,6 +6,7 @@ write-once; the later stamp wins per key, notes accumulate, a later session supe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from gtrack.model.sessions import Session, order_sessions
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary, merge
 
-__all__ = ["Document", "fold_run", "merge_params"]
+__all__ = ["Document", "fold_run", "merge_params", "sessions_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,9 @@ class _Draft:
     tags: dict[str, object] = field(default_factory=dict)
     goals: dict[str, object] = field(default_factory=dict)
     notes: set[Note] = field(default_factory=set)
-    data: list[object] = field(default_factory=list)
-    uses: list[object] = field(default_factory=list)
+    seed: dict[str, object] = field(default_factory=dict)
+    data: dict[str, object] = field(default_factory=dict)
+    uses: dict[str, object] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     deleted: bool = False
 
@@ -69,20 +71,24 @@ def fold_run(run_id: str, documents: Iterable[Document], *, horizon: str | None 
     Returns:
         The state; its status is ``running`` when no end is among the documents.
     """
-    unique = {(doc.kind, doc.name): doc for doc in documents}
-    ordered = sorted(unique.values(), key=lambda doc: doc.order)
-    first = next((doc.body for doc in ordered if doc.kind == "run"), {})
-    events = [doc for doc in ordered if doc.kind == "event"]
+    first, events, later = _sorted(documents)
     future = tuple(doc.name for doc in events if horizon is not None and doc.stamp > horizon)
-    events = [doc for doc in events if doc.name not in future]
-    later = [doc for doc in ordered if doc.kind in ("end", "summary")]
+    hidden = frozenset(future)
+    events = [doc for doc in events if doc.name not in hidden]
 
     sessions = order_sessions(first, events, later)
     draft = _Draft(name=_text(first.get("name")) or run_name(run_id), experiment=_text(first.get("experiment")))
     _add_logged(draft, first, _text(first.get("author")))
     for session in sessions:
+        if session.facts is not first:
+            _add_logged(draft, session.facts, _text(first.get("author")))
         for doc in session.documents:
             _add_logged(draft, doc.body, _text(first.get("author")))
+            # A process that joined a run whose creator said nothing may have chosen these.
+            draft.name = _text(doc.body.get("name")) or draft.name
+            draft.experiment = _text(doc.body.get("experiment")) or draft.experiment
+        for doc, _ in session.counted():
+            _add_rejected(draft, doc.body)
     for doc in _by_stamp(later, events):
         _apply(draft, doc)
 
@@ -107,15 +113,20 @@ def fold_run(run_id: str, documents: Iterable[Document], *, horizon: str | None 
         metrics=_metrics(sessions, draft.goals),
         rejected=draft.rejected,
         code=_map(first.get("code")),
-        data=tuple(draft.data),
+        data=tuple(draft.data.values()),
         environment=_map(first.get("environment")),
-        seed=_map(first.get("seed")),
-        uses=tuple(draft.uses),
+        seed=draft.seed,
+        uses=tuple(draft.uses.values()),
         sessions=tuple(_session_state(s, sessions) for s in sessions),
         deleted=draft.deleted,
         last_heard=_last_heard(first, later, events),
         future=future,
     )
+
+
+def sessions_of(documents: Iterable[Document]) -> list[Session]:
+    """Return the sessions of a run in their order, with the documents that belong to each."""
+    return order_sessions(*_sorted(documents))
 
 
 def merge_params(base: dict[str, object], more: Mapping[str, object]) -> dict[str, object]:
@@ -129,6 +140,15 @@ def merge_params(base: dict[str, object], more: Mapping[str, object]) -> dict[st
     return base
 
 
+def _sorted(documents: Iterable[Document]) -> tuple[Mapping[str, object], list[Document], list[Document]]:
+    """Return the body of run.yaml, the events, and the ends and summaries, each file once and in order."""
+    unique = {(doc.kind, doc.name): doc for doc in documents}
+    ordered = sorted(unique.values(), key=lambda doc: doc.order)
+    first = next((doc.body for doc in ordered if doc.kind == "run"), {})
+    events = [doc for doc in ordered if doc.kind == "event"]
+    return first, events, [doc for doc in ordered if doc.kind in ("end", "summary")]
+
+
 def _add_logged(draft: _Draft, body: Mapping[str, object], author: str) -> None:
     """Take in what a run itself logged: params, notes, inputs, goals, refused values. Tags go by stamp."""
     draft.name = _text(body.get("name")) or draft.name
@@ -137,15 +157,28 @@ def _add_logged(draft: _Draft, body: Mapping[str, object], author: str) -> None:
     if "session" in body and "id" in body:
         draft.tags.update(_map(body.get("tags")))
     draft.goals.update(_map(body.get("goals")))
+    draft.seed.update(_map(body.get("seed")))
     for key in ("data", "uses"):
-        known: list[object] = getattr(draft, key)
-        known.extend(item for item in _list(body.get(key)) if item not in known)
+        known: dict[str, object] = getattr(draft, key)
+        for item in _list(body.get(key)):
+            known.setdefault(json.dumps(item, sort_keys=True), item)
     for item in _list(body.get("notes")):
         if isinstance(item, Mapping):
-            draft.notes.add(Note(_time(item.get("time")) or 0, author, _text(item.get("text"))))
+            draft.notes.add(Note(_time(item.get("time")) or 0, author, _note_text(item)))
+
+
+def _add_rejected(draft: _Draft, body: Mapping[str, object]) -> None:
     for key, count in _map(body.get("rejected")).items():
         if isinstance(count, int):
             draft.rejected[key] = draft.rejected.get(key, 0) + count
+
+
+def _note_text(note: Mapping[str, object]) -> str:
+    """Return a note's text; a long one, or a list of very many, stands in a file of its own."""
+    text = note.get("text", note)
+    if isinstance(text, Mapping):
+        return f"({text.get('bytes')} bytes in {text.get('$values')})"
+    return _text(text)
 
 
 def _by_stamp(later: list[Document], events: list[Document]) -> list[Document]:
@@ -159,6 +192,8 @@ def _apply(draft: _Draft, doc: Document) -> None:
         draft.tags.update(_map(body.get("tags")))
         return
     match body.get("kind"):
+        case "attempt":
+            draft.tags.update(_map(body.get("tags")))
         case "tag":
             for key, value in _map(body.get("tags")).items():
                 if value is None:
@@ -166,7 +201,7 @@ def _apply(draft: _Draft, doc: Document) -> None:
                 else:
                     draft.tags[key] = value
         case "note":
-            draft.notes.add(Note(stamp_to_us(doc.stamp), _text(body.get("author")), _text(body.get("text"))))
+            draft.notes.add(Note(_stamp_time(doc.stamp) or 0, _text(body.get("author")), _text(body.get("text"))))
         case "rename":
             draft.name = _text(body.get("name")) or draft.name
         case "move":
@@ -219,7 +254,7 @@ def _last_heard(first: Mapping[str, object], later: list[Document], events: list
         times.append(_time(doc.body.get("ended")))
         for entry in _map(doc.body.get("metrics")).values():
             times.append(_time(_map(entry).get("time")))
-    times.extend(stamp_to_us(doc.stamp) for doc in events if doc.body.get("kind") == "attempt")
+    times.extend(_stamp_time(doc.stamp) for doc in events if doc.body.get("kind") == "attempt")
     return max((t for t in times if t is not None), default=None)
 
 
@@ -238,5 +273,12 @@ def _list(value: object) -> list[object]:
 def _time(value: object) -> int | None:
     try:
         return iso_to_us(value) if isinstance(value, str) else None
-    except ValueError:
+    except (ValueError, OverflowError):
+        return None
+
+
+def _stamp_time(text: str) -> int | None:
+    try:
+        return stamp_to_us(text)
+    except (ValueError, OverflowError):
         return None

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gtrack.model.cover import Range, choose
 from gtrack.model.summary import MetricSummary
 
-__all__ = ["Session", "order_sessions"]
+__all__ = ["Session", "covered_by", "order_sessions"]
 
 _NUMBER = re.compile(r"[0-9]{1,16}\Z")
 
@@ -46,23 +47,19 @@ class Session:
         ends = [doc for doc in self.documents if doc.kind == "end"]
         return max(ends, key=lambda d: (d.body.get("by") == "owner", d.stamp, d.name), default=None)
 
+    def counted(self) -> list[tuple[Document, bool]]:
+        """Return the documents that count, and whether each is doubtful: see :func:`gtrack.model.cover.choose`."""
+        chosen = choose([(doc.name, covered_by(doc)) for doc in self.documents])
+        return [(self.documents[at], doubtful) for at, doubtful in chosen]
+
     def summaries(self) -> dict[str, list[MetricSummary]]:
         """Return the summaries of each key, once per range of journal records.
 
-        The same records can have been sealed twice, by two commands that did not see each other's commit. A
-        document whose segments are all covered by others adds nothing; one that overlaps in part is merged
-        and marked partial, since only its count is in doubt.
+        The same records can have been sealed twice, by two commands that did not see each other's commit. Where they
+        cannot be told apart any more, the summary is marked partial, since its count is in doubt.
         """
         out: dict[str, list[MetricSummary]] = {}
-        covered: dict[str, list[tuple[int, int]]] = {}
-        for doc in sorted(self.documents, key=lambda d: (-_extent(d), d.name)):
-            ranges = _ranges(doc)
-            known = [_is_covered(r, covered) for r in ranges]
-            if ranges and all(k == "whole" for k in known):
-                continue
-            doubtful = any(k != "none" for k in known)
-            for name, first, end in ranges:
-                covered.setdefault(name, []).append((first, end))
+        for doc, doubtful in self.counted():
             metrics = doc.body.get("metrics")
             for key, entry in (metrics if isinstance(metrics, Mapping) else {}).items():
                 summary = _summary(entry, doubtful)
@@ -111,8 +108,8 @@ def _depth(session: Session, sessions: Mapping[str, Session]) -> int:
     return depth
 
 
-def _ranges(doc: Document) -> list[tuple[str, int, int]]:
-    """Return (session-writer, first, end) of each segment a document covers."""
+def covered_by(doc: Document) -> list[Range]:
+    """Return the journal records that a document covers; a stream is one writer of one session."""
     out = []
     segments = doc.body.get("segments")
     for text in segments if isinstance(segments, list) else []:
@@ -123,22 +120,10 @@ def _ranges(doc: Document) -> list[tuple[str, int, int]]:
     return out
 
 
-def _extent(doc: Document) -> int:
-    return sum(end - first for _, first, end in _ranges(doc))
-
-
-def _is_covered(wanted: tuple[str, int, int], covered: Mapping[str, list[tuple[int, int]]]) -> str:
-    name, first, end = wanted
-    known = covered.get(name, [])
-    if any(a <= first and end <= b for a, b in known):
-        return "whole"
-    return "part" if any(first < b and a < end for a, b in known) else "none"
-
-
 def _summary(entry: object, doubtful: bool) -> MetricSummary | None:
     if not isinstance(entry, Mapping):
         return None
     try:
         return MetricSummary.from_dict({**entry, "partial": True} if doubtful else entry)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,13 +17,14 @@ from gtrack.capture.environment import capture_environment
 from gtrack.capture.launcher import detect_launcher
 from gtrack.clock import iso, now_ns
 from gtrack.config import Settings
-from gtrack.errors import UsageError
+from gtrack.errors import GtrackError, UsageError
 from gtrack.ids import derived_ids, is_run_id, new_run_id, new_session_id
 from gtrack.ops.code import capture_code
+from gtrack.spool.directory import SpoolRun
 from gtrack.spool.records import NO_RANK
 from gtrack.spool.writing import SpoolWriter, Trouble, create_run, join_run
 
-__all__ = ["Identity", "Request", "begin", "choose_identity"]
+__all__ = ["Identity", "Request", "begin", "choose_identity", "join", "run_exists"]
 
 Warn = Callable[[str], None]
 
@@ -73,14 +77,24 @@ class Request:
     command: tuple[str, ...] | None = None
 
 
-def choose_identity(settings: Settings, env: Mapping[str, str], *, ordinal: int, warn: Warn) -> Identity:
-    """Return the identity of a new top-level run of this process.
+def choose_identity(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    ordinal: int,
+    repo: Repository | None,
+    warn: Warn,
+    parent: str | None = None,
+) -> Identity:
+    """Return the identity of a new run of this process; the ranks of one launch come to the same.
 
     Args:
         settings: The environment's settings; ``GTRACK_RUN_ID`` joins a run.
         env: The environment, to recognise a launcher.
-        ordinal: How many top-level runs this process has started before.
+        ordinal: How many runs of the same parent this process has started before.
+        repo: The repository, to see whether the run to join is there.
         warn: Called with a sentence for the user.
+        parent: The id of the parent run, or None for a top-level run.
 
     Raises:
         UsageError: ``GTRACK_RUN_ID`` is not a run id.
@@ -89,15 +103,37 @@ def choose_identity(settings: Settings, env: Mapping[str, str], *, ordinal: int,
     rank = NO_RANK if launcher is None or launcher.rank is None else launcher.rank
     if launcher is not None and launcher.warning and rank in (NO_RANK, 0):
         warn(launcher.warning)
-    if settings.run_id is not None and ordinal == 0:
+    first = rank in (NO_RANK, 0)
+    if settings.run_id is not None and ordinal == 0 and parent is None:
         if not is_run_id(settings.run_id):
             raise UsageError("GTRACK_RUN_ID is not a run id (32 hex digits)", hint="unset GTRACK_RUN_ID")
-        session = settings.session or derived_ids("joined", settings.run_id)[1]
-        return Identity(settings.run_id, session, owner=False, rank=rank)
+        if settings.session is not None:
+            return Identity(settings.run_id, settings.session, owner=False, rank=rank)
+        # A run names its session to those it wants to join it. Without one, a person chose the id, for instance for
+        # all ranks of a launch that has no name of its own: the first of them starts the run.
+        session = derived_ids("joined", settings.run_id)[1]
+        owner = first and not run_exists(settings.run_id, repo, settings)
+        return Identity(settings.run_id, session, owner=owner, rank=rank)
     if launcher is not None and launcher.identity is not None:
-        run_id, session = derived_ids(*launcher.identity, ordinal)
-        return Identity(run_id, session, owner=rank in (NO_RANK, 0), rank=rank)
+        within = () if parent is None else ("child of", parent)
+        run_id, session = derived_ids(*launcher.identity, *within, ordinal)
+        return Identity(run_id, session, owner=first, rank=rank)
     return Identity(new_run_id(), new_session_id(), rank=rank)
+
+
+def run_exists(run_id: str, repo: Repository | None, settings: Settings) -> bool:
+    """Tell whether somebody has started a run of this id, as far as is known here."""
+    from gtrack.ops.load import load_run_files
+
+    if any(SpoolRun(os.path.join(spool, run_id)).owners() for spool in _spools(repo, settings)):
+        return True
+    if repo is None:
+        return False
+    try:
+        trees = [repo.tree_of(commit) for commit in (repo.tip, repo.remote_tip)]
+        return any(file.kind == "run" for file in load_run_files(repo, trees, run_id).files)
+    except (GtrackError, OSError):
+        return False  # a damaged branch: those who write to it tell
 
 
 def begin(
@@ -109,8 +145,11 @@ def begin(
     env: Mapping[str, str],
     on_trouble: Trouble,
     warn: Warn,
+    why_no_repository: str = "there is no git repository here",
 ) -> SpoolWriter | None:
     """Open the run's folder in the first spool that can be written.
+
+    What goes wrong on the way is told in one warning: why, and what becomes of the run.
 
     Args:
         identity: The run, the session and this process's part in it.
@@ -120,22 +159,51 @@ def begin(
         env: The environment.
         on_trouble: Called by the journal with values that could not be written.
         warn: Called with a sentence for the user.
+        why_no_repository: What to say where ``repo`` is None.
 
     Returns:
         The open files, or None when no place can be written: the run is then not recorded, and training goes on.
     """
-    reason: OSError | None = None
+    reason = why_no_repository if repo is None else None
     for number, spool in enumerate(_spools(repo, settings)):
+        sentences: list[str] = []
         try:
-            writer = _begin_in(spool, identity, request, repo, settings, env, on_trouble, warn)
+            writer = _begin_in(spool, identity, request, repo, settings, env, on_trouble, sentences.append)
         except OSError as error:
-            reason = reason or error
+            reason = reason or _why(error)
         else:
-            if number:
-                warn(f"{_why(reason)}; the run is kept in {spool} until: gtrack ingest {spool}")
+            if identity.owner and (number or repo is None):
+                warn(f"{reason}; the run is kept in {spool} until {_what_takes_it_in(spool, repo, settings)}")
+            for sentence in sentences:
+                warn(sentence)
             return writer
-    warn(f"the run is not recorded: {_why(reason)}")
+    warn(f"the run is not recorded: {reason or 'no directory can be written'}")
     return None
+
+
+def join(
+    spool: str, identity: Identity, *, on_trouble: Trouble, next_steps: Mapping[str, int] | None = None
+) -> SpoolWriter:
+    """Open files of this process in a run that another process has created, or is about to create.
+
+    Args:
+        spool: The spool.
+        identity: The run, the session and this process's rank.
+        on_trouble: Called by the journal with values that could not be written.
+        next_steps: The step that comes next for each key of a resumed run: without them, values logged without a step
+            would begin at 0 again, and take the place of the earlier session's.
+
+    Raises:
+        OSError: The spool cannot be written.
+    """
+    return join_run(
+        spool,
+        identity.run_id,
+        identity.session,
+        rank=identity.rank,
+        on_trouble=on_trouble,
+        next_steps=next_steps,
+    )
 
 
 def _begin_in(
@@ -149,23 +217,27 @@ def _begin_in(
     warn: Warn,
 ) -> SpoolWriter:
     if not identity.owner:
-        return join_run(spool, identity.run_id, identity.session, rank=identity.rank, on_trouble=on_trouble)
+        return join(spool, identity, on_trouble=on_trouble, next_steps=request.next_steps)
     os.makedirs(spool, mode=0o700, exist_ok=True)
     prepared = os.path.join(spool, f".new-{identity.run_id}-{identity.session}")
     os.mkdir(prepared, 0o700)
-    facts = _facts(identity, request, repo, settings, env, os.path.join(prepared, "objects"), warn)
-    return create_run(
-        spool,
-        identity.run_id,
-        identity.session,
-        facts,
-        resume=request.resumes is not None,
-        repository=repo.paths.common_dir if repo is not None else None,
-        rank=identity.rank,
-        on_trouble=on_trouble,
-        next_steps=request.next_steps,
-        prepared=prepared,
-    )
+    try:
+        facts = _facts(identity, request, repo, settings, env, os.path.join(prepared, "objects"), warn)
+        return create_run(
+            spool,
+            identity.run_id,
+            identity.session,
+            facts,
+            resume=request.resumes is not None,
+            repository=repo.paths.common_dir if repo is not None else None,
+            rank=identity.rank,
+            on_trouble=on_trouble,
+            next_steps=request.next_steps,
+            prepared=prepared,
+        )
+    except BaseException:
+        shutil.rmtree(prepared, ignore_errors=True)
+        raise
 
 
 def _facts(
@@ -208,11 +280,17 @@ def _spools(repo: Repository | None, settings: Settings) -> list[str]:
     """The places to try, best first."""
     places = [settings.spool] if settings.spool else [repo.paths.spool] if repo is not None else []
     places.append(settings.state_spool)
-    places.append(os.path.join(tempfile.gettempdir(), f"gtrack-{os.getuid()}", "spool"))
+    with contextlib.suppress(OSError):  # there may be no directory for temporary files that can be written
+        places.append(os.path.join(tempfile.gettempdir(), f"gtrack-{os.getuid()}", "spool"))
     return [os.path.abspath(place) for place in dict.fromkeys(places)]
 
 
-def _why(error: OSError | None) -> str:
-    if error is None:
-        return "there is no git repository"
+def _what_takes_it_in(spool: str, repo: Repository | None, settings: Settings) -> str:
+    """Every command looks into the spools of the environment, for runs of its own repository."""
+    if repo is not None and spool in map(os.path.abspath, settings.extra_spools):
+        return "a gtrack command can record it"
+    return f"it is taken in: gtrack ingest {shlex.quote(spool)}"
+
+
+def _why(error: OSError) -> str:
     return f"{error.filename or 'the spool'} cannot be written ({error.strerror or error})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def capture_code(
         facts = {"commit": settings.commit, "snapshot": settings.snapshot}
         if settings.commit is None and settings.snapshot is None:
             facts = {"digest": _digest_of_script(command)}
-        facts["cwd"] = os.path.basename(os.getcwd())
+        facts["cwd"] = os.path.basename(_cwd())
     else:
         facts = _of_repository(repo, settings, spool_objects, warn)
         facts["cwd"] = _relative(repo.paths.root)
@@ -117,8 +118,9 @@ def _keep(repo: Repository, snapshot: Snapshot, warn: Callable[[str], None]) -> 
 
 def _without_git(repo: Repository) -> dict[str, object]:
     """What the files of ``.git`` alone tell."""
-    commit = repo.refs.read("HEAD")
-    branch = None
+    commit = branch = None
+    with suppress(GtrackError, OSError):
+        commit = repo.refs.read("HEAD")
     try:
         with open(os.path.join(repo.paths.git_dir, "HEAD"), encoding="utf-8", errors="replace") as file:
             line = file.readline(4096).strip()
@@ -130,27 +132,35 @@ def _without_git(repo: Repository) -> dict[str, object]:
 
 def _relative(root: str) -> str:
     """Return where in the repository the process runs; ``.`` at its top, and for anywhere outside."""
+    path = os.path.relpath(_cwd() or root, root)
+    return "." if path == ".." or path.startswith("../") else path
+
+
+def _cwd() -> str:
+    """Return the working directory; empty when somebody has removed it."""
     try:
-        path = os.path.relpath(os.getcwd(), root)
-    except (OSError, ValueError):
-        return "."
-    return "." if path.startswith("..") else path
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _digest_of_script(command: Sequence[str]) -> str | None:
     """Return one digest of the Python files beside the script, for code that no repository holds."""
     script = next((part for part in command if part.endswith(".py")), None)
-    folder = os.path.dirname(os.path.abspath(script)) if script else None
-    if folder is None or not os.path.isfile(script or ""):
+    if script is None or not os.path.isfile(script):
         return None
+    folder = os.path.dirname(os.path.abspath(script))
     total, digest = 0, hashlib.sha256()
-    for name in sorted(os.listdir(folder))[:_MAX_FILES]:
-        path = os.path.join(folder, name)
-        if name.endswith(".py") and os.path.isfile(path):
-            with open(path, "rb") as file:
-                data = file.read(_MAX_BYTES - total)
-            total += len(data)
-            digest.update(b"%s\0%d\0" % (os.fsencode(name), len(data)) + data)
+    try:
+        for name in sorted(os.listdir(folder))[:_MAX_FILES]:
+            path = os.path.join(folder, name)
+            if name.endswith(".py") and os.path.isfile(path):
+                with open(path, "rb") as file:
+                    data = file.read(_MAX_BYTES - total)
+                total += len(data)
+                digest.update(b"%s\0%d\0" % (os.fsencode(name), len(data)) + data)
+    except OSError:
+        return None  # a digest of some of the files would be taken for that of all
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -7,6 +7,7 @@ and it lives on, still recorded, when gtrack itself is killed.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -107,7 +108,7 @@ def execute(
         with _forwarding(on_signal) as relay:
             child = subprocess.Popen(argv, env=env, cwd=cwd)
             relay.attach(child)
-            code = child.wait()
+            code = _wait(child)
     except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         failure = error
     finally:
@@ -123,6 +124,13 @@ def execute(
     status, problem = _judge(code, relay.received, oom, output)
     ended_by = -code if code < 0 else None
     return Outcome(128 - code if code < 0 else code, ended_by, status, problem, duration, console is not None)
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    """Wait for the command in short stretches: a signal that the kernel hands to another thread wakes no wait."""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(timeout=1.0)
 
 
 class _Relay:

@@ -30,26 +30,38 @@ def finish(
         run_id: The run.
         spool: The spool it is in.
         repo: The repository; without one the run waits for ``gtrack ingest``.
-        warn: Called with a sentence when it cannot be recorded now. Nothing is lost by that.
+        warn: Called with a sentence when it cannot be recorded now. What was logged waits in the spool.
         timeout: Seconds to wait for the repository's lock.
 
     Returns:
-        The run's state if this process recorded it.
+        The run's state if it is recorded, by this process or by another that was there first.
     """
     if repo is None:
-        warn(f"the run is kept in {spool} until: gtrack ingest {spool}")
         return None
     from gtrack.ops.recover import recover
 
     try:
         done = recover(repo, [spool], timeout=timeout)
-    except (GtrackError, OSError) as error:
-        warn(f"the run is not on the branch yet, nothing is lost: {error}")
+    except Exception as error:  # whatever it is, even a bug of ours: training is over and must not end with it
+        reason = str(error) if isinstance(error, GtrackError | OSError) else f"{type(error).__name__}: {error}"
+        warn(f"the run is not on the branch yet and waits in {spool}: {reason}")
         return None
     for path, reason in done.failed:
         if os.path.basename(path) == run_id:
-            warn(f"the run is not on the branch yet, nothing is lost: {reason}")
-    return next((state for state in done.runs if state.id == run_id), None)
+            warn(f"the run is not on the branch yet and waits in {spool}: {reason}")
+    return next((state for state in done.runs if state.id == run_id), None) or _recorded(repo, run_id)
+
+
+def _recorded(repo: Repository, run_id: str) -> RunState | None:
+    """The state of a run whose last end is on the branch, or None."""
+    from gtrack.model.fold import fold_run
+    from gtrack.ops.load import load_run_files
+
+    try:
+        state = fold_run(run_id, load_run_files(repo, [repo.tree_of(repo.tip)], run_id).documents)
+    except (KeyError, GtrackError, OSError):
+        return None
+    return None if state.status == "running" else state
 
 
 def record_detached(root: str, env: Mapping[str, str], *, live: str = "") -> None:

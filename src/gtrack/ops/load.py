@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from gtrack.branch.objects import BLOB_MODE, TREE_MODE
 from gtrack.branch.repository import Repository
+from gtrack.clock import stamp_to_us
 from gtrack.errors import ParseError
 from gtrack.format import yaml
 from gtrack.format.names import RunFile, Segment, parse_run_file, run_dir
@@ -27,12 +28,14 @@ class RunFiles:
         files: Object id by what the file is.
         documents: The parsed YAML files that count.
         problems: What was passed over, and why.
+        read: Returns the content of one of the files by its object id, where that can be had.
     """
 
     id: str
     files: Mapping[RunFile, str] = field(default_factory=dict)
     documents: tuple[Document, ...] = ()
     problems: tuple[str, ...] = ()
+    read: Callable[[str], bytes] | None = field(default=None, compare=False)
 
     def of_kind(self, kind: str) -> list[tuple[RunFile, str]]:
         """Return the files of a kind with their object ids, by name."""
@@ -63,7 +66,7 @@ def load_run_files(repo: Repository, trees: Iterable[str | None], run_id: str) -
         if found is not None and found[0] == TREE_MODE:
             entries.update({entry[0]: entry for entry in repo.objects.walk(found[1])})
     blobs = {oid: repo.read_blob(oid) for name, mode, oid in entries.values() if is_document(name, mode)}
-    return documents_of(run_id, entries.values(), blobs)
+    return replace(documents_of(run_id, entries.values(), blobs), read=repo.read_blob)
 
 
 def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Mapping[str, bytes]) -> RunFiles:
@@ -85,6 +88,9 @@ def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Ma
         if file is None or mode != BLOB_MODE:
             problems.append(f"{name}: not a file of this format")
             continue
+        if file.stamp is not None and not _is_moment(file.stamp):
+            problems.append(f"{name}: the stamp in its name is not a time")
+            continue
         if file.kind in _DOCUMENTS:
             data = blobs[oid]
             if file.digest is not None and file.digest != sha12(data):
@@ -101,6 +107,14 @@ def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Ma
             documents.append(Document(file.kind, name, body, file.stamp or "", file.session))
         files[file] = oid
     return RunFiles(run_id, files, tuple(documents), tuple(problems))
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        stamp_to_us(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def is_document(name: str, mode: int) -> bool:

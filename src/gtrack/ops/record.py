@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gtrack.clock import now_ns
+from gtrack.clock import iso, now_ns
 from gtrack.config import Settings
-from gtrack.errors import ConflictError
+from gtrack.errors import ConflictError, UsageError
 from gtrack.ids import SHORT, new_run_id, new_session_id, run_name
 from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, begin
 from gtrack.ops.recover import recover
 from gtrack.ops.resume import last_session
+from gtrack.ops.view import View
 from gtrack.spool.writing import SpoolWriter, create_run, join_run
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ def record_run(
     Returns:
         The run's id.
     """
+    _check(points)
     settings = Settings.from_env(repo.env)
     run_id = new_run_id()
     request = Request(
@@ -71,10 +75,10 @@ def record_run(
     )
     if writer is None:
         raise ConflictError("the run could not be recorded", hint="gtrack doctor")
-    _write(writer, points)
-    writer.ledger.append("end", {"status": "finished", "ended": now_ns() // 1000, "error": None})
-    writer.close()
-    _record(repo, writer)
+    with contextlib.closing(writer):
+        _write(writer, points)
+        writer.ledger.append("end", {"status": "finished", "ended": now_ns() // 1000, "error": None})
+    _record(repo, writer.folder)
     return run_id
 
 
@@ -87,7 +91,11 @@ def append_to_run(
     tags: Mapping[str, object],
     message: str | None = None,
 ) -> None:
-    """Add to a run: to its live session, or to an ended run as a session that leaves its status as it is.
+    """Add to a run; whether and how it has ended stays as it is.
+
+    Values join the series of the run's last session, as those of a late worker do: a session of their own would
+    supersede all values from its first step on. What else is added to an ended run is a session of its own, so that
+    it stands later than what was said before.
 
     Args:
         repo: The repository.
@@ -97,27 +105,35 @@ def append_to_run(
         tags: Tags to set.
         message: A note.
     """
-    settings = Settings.from_env(repo.env)
+    _check(points)
     state = run.state
-    spool = settings.spool or repo.repository.paths.spool
-    if state.live and os.path.isdir(os.path.join(spool, run.id)):
-        session = last_session(state) or new_session_id()
-        writer = join_run(spool, run.id, session, on_trouble=_raise)
-    else:
-        writer = _open_appended(repo, state, spool)
+    present = View(repo.repository).spool(run.id)
+    # Not GTRACK_SPOOL: files of a worker there, without their run's owner, would say nothing of the repository.
+    spool = os.path.dirname(present.path) if present is not None else repo.repository.paths.spool
+    session = last_session(state)
+    following = {key: summary.step + 1 for key, summary in state.metrics.items()}
+    if session is not None and (points or state.live):
+        with contextlib.closing(join_run(spool, run.id, session, on_trouble=_raise)) as late:
+            _write(late, points, following)
+            if state.live:
+                _write_facts(late, params, tags, message)
+    if not state.live:
+        with contextlib.closing(_open_appended(repo, state, spool)) as appended:
+            _write_facts(appended, params, tags, message)
+            _write(appended, points if session is None else ())
+            appended.ledger.append("end", {"status": None, "ended": now_ns() // 1000, "error": None})
+    _record(repo, os.path.join(spool, run.id))
+
+
+def _write_facts(
+    writer: SpoolWriter, params: Mapping[str, object], tags: Mapping[str, object], message: str | None
+) -> None:
     writer.ledger.append("logged", {"params": dict(params), "tags": dict(tags)})
     if message:
         writer.ledger.append("note", {"text": message})
-    _write(writer, points, {key: summary.step + 1 for key, summary in state.metrics.items()})
-    if not state.live:
-        writer.ledger.append("end", {"status": None, "ended": now_ns() // 1000, "error": None})
-    writer.close()
-    _record(repo, writer)
 
 
 def _open_appended(repo: Repo, state: RunState, spool: str) -> SpoolWriter:
-    from gtrack.clock import iso
-
     session = new_session_id()
     facts = {
         "session": session,
@@ -137,15 +153,24 @@ def _write(writer: SpoolWriter, points: Sequence[Point], following: Mapping[str,
         writer.journal.append_at(key, value, step, None if time is None else time * 1000)
 
 
-def _record(repo: Repo, writer: SpoolWriter) -> None:
-    done = recover(repo.repository, [os.path.dirname(writer.folder), *Settings.from_env(repo.env).extra_spools])
+def _check(points: Sequence[Point]) -> None:
+    """Refuse what cannot be logged before anything of it is written."""
+    for key, step, _, value in points:
+        try:
+            float(value)
+            if step is not None:
+                operator.index(step)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UsageError(f"{key!r:.80} cannot be logged: {error!s:.200}") from None
+
+
+def _record(repo: Repo, folder: str) -> None:
+    done = recover(repo.repository, [os.path.dirname(folder), *Settings.from_env(repo.env).extra_spools])
     for path, reason in done.failed:
-        if path == writer.folder:
+        if path == folder:
             raise ConflictError(f"run {os.path.basename(path)[:SHORT]} could not be recorded: {reason}")
 
 
 def _raise(key: str, error: Exception) -> None:
     """Somebody is at the command line: tell instead of going on."""
-    from gtrack.errors import UsageError
-
     raise UsageError(f"{key!r:.80} cannot be logged: {error}") from error

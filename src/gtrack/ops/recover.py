@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gtrack.branch import keep
@@ -17,10 +17,10 @@ from gtrack.errors import GtrackError
 from gtrack.model.fold import fold_run
 from gtrack.model.state import RunState
 from gtrack.ops.headline import commit_message
-from gtrack.ops.load import load_run_files
+from gtrack.ops.load import RunFiles, load_run_files
 from gtrack.ops.seal import Sealed, seal
 from gtrack.ops.spooled_objects import take_in_objects
-from gtrack.spool.directory import SpoolRun, list_spool
+from gtrack.spool.directory import SpoolRun, Writer, hold_folder, list_spool
 
 __all__ = ["Recovered", "recover", "seal_spools", "spools_of"]
 
@@ -89,26 +89,27 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
     out = Recovered()
     tip = keep.readable_tip(repo)
     tree = repo.tree_of(tip)
-    done: list[tuple[SpoolRun, Sealed]] = []
+    done: list[tuple[SpoolRun, Sealed, list[Writer]]] = []
     for run in runs:
         try:
             take_in_objects(repo, run)
-            recorded = load_run_files(repo, [tree], run.id)
+            recorded = _load(repo, tree, run.id)
+            writers = run.writers()
             sealed = seal(run, recorded, live=live)
         except (GtrackError, OSError, ValueError, KeyError) as error:
             # One damaged spool must not keep the others from being recorded.
             out.failed.append((run.path, str(error) or type(error).__name__))
             continue
-        done.append((run, sealed))
+        done.append((run, sealed, writers))
         if sealed.files:
             out.runs.append(fold_run(run.id, [*recorded.documents, *sealed.documents]))
-    files = {path: data for _, sealed in done for path, data in sealed.files.items()}
+    files = {path: data for _, sealed, _ in done for path, data in sealed.files.items()}
     if files:
         subject, body = commit_message(out.runs)
         out.commit = commit_files(repo, files, subject, body, by=author(repo.config, repo.env)).commit
-    for run, sealed in done:
+    for run, sealed, writers in done:
         if sealed.complete:
-            _put_aside(run)
+            _put_aside(run, writers)
     return out
 
 
@@ -127,6 +128,15 @@ def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
                     _put_back(path, name)
                 else:
                     shutil.rmtree(path, ignore_errors=True)
+
+
+def _load(repo: Repository, tree: str | None, run_id: str) -> RunFiles:
+    try:
+        return load_run_files(repo, [tree], run_id)
+    except KeyError:
+        # A ``git gc --prune=now`` at the worst moment took objects of an earlier commit.
+        keep.restore_objects(repo)
+        return load_run_files(repo, [tree], run_id)
 
 
 def _is_due(run: SpoolRun) -> bool:
@@ -150,17 +160,24 @@ def _belongs(run: SpoolRun, repo: Repository) -> bool:
     return False
 
 
-def _put_aside(run: SpoolRun) -> None:
-    """Move a sealed spool out of the way; it is kept for a day."""
+def _put_aside(run: SpoolRun, sealed: Collection[Writer]) -> None:
+    """Move a sealed spool out of the way; it is kept for a day.
+
+    Args:
+        run: The spool.
+        sealed: The writers that were sealed; one that joined since makes it stay.
+    """
     folder = os.path.join(os.path.dirname(run.path), SEALED)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    for number in range(1000):
-        target = os.path.join(folder, f"{run.id}-{number}")
-        if not os.path.lexists(target):
-            with contextlib.suppress(FileNotFoundError):
+    with hold_folder(run.path, alone=True) as alone:
+        if not alone or not set(run.writers()) <= set(sealed):
+            return
+        for number in range(1000):
+            target = os.path.join(folder, f"{run.id}-{number}")
+            if not os.path.lexists(target):
                 os.rename(run.path, target)
                 os.utime(target)
-            return
+                return
 
 
 def _put_back(path: str, name: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 
 from gtrack.clock import iso, iso_to_us, stamp
 from gtrack.format import names, yaml
 from gtrack.format.names import Segment
-from gtrack.model.fold import Document, fold_run
+from gtrack.format.plain import fit_key
+from gtrack.model.fold import Document, sessions_of
 from gtrack.model.summary import MetricSummary, merge
 from gtrack.ops import spill
+from gtrack.ops.earlier import with_earlier
 from gtrack.ops.load import RunFiles
 from gtrack.spool.directory import SpoolRun, Writer
 from gtrack.spool.logged import Logged, difference, gather
@@ -20,8 +23,15 @@ __all__ = ["Sealed", "seal"]
 
 _SEGMENT_VALUES = 1 << 16
 """Values a segment holds at most, which keeps its file well under 1 MB."""
-_MAX_SUMMARIES = 3000
-"""Metrics an end or summary file describes at most, which keeps it readable; further ones are in the curves alone."""
+_STATUSES = ("finished", "failed", "killed", "preempted", None)
+_LATEST = 253_402_300_799_999_999
+"""The last microsecond of the year 9999."""
+_LOGGED = tuple(field.name for field in fields(Logged))
+_ROOM = 700_000
+"""Bytes of an end or summary file that the summaries of metrics may take, which keeps it readable."""
+_SUMMARY_BYTES = 230
+_MAX_REJECTED = 1000
+"""Metrics of which refused values are counted in one file."""
 
 
 @dataclass(slots=True)
@@ -58,6 +68,7 @@ class _Part:
     entries: list[dict[str, object]]
     journal: JournalData | None
     first: int
+    damaged: bool = False
 
     @property
     def fresh(self) -> int:
@@ -96,7 +107,8 @@ def seal(run: SpoolRun, recorded: RunFiles, *, live: bool = False, curves: bool 
         busy = owner is not None and owner.alive
         ready = [p for p in mine if live or not (p.alive or busy)]
         _seal_session(out, run, recorded, session, ready, owner if ended else None, curves=curves)
-        out.complete &= all(not p.alive for p in mine)
+        # What cannot be read here is left where it is: a newer gtrack, or a person, may get more out of it.
+        out.complete &= all(not (p.alive or p.damaged) for p in mine)
     return out
 
 
@@ -106,12 +118,19 @@ def _parts(run: SpoolRun, recorded: RunFiles) -> list[_Part]:
         # Liveness first: a journal that is read after its writer was found gone cannot grow any more.
         alive = writer.is_alive(writer.entries())
         try:
-            journal: JournalData | None = read_journal(writer.journal)
+            journal = _read(writer)
         except (OSError, ValueError):
             journal = None
         first = recorded.sealed(writer.session, writer.id)
-        parts.append(_Part(writer, alive, writer.entries(), journal, first))
+        parts.append(_Part(writer, alive, writer.entries(), journal, first, journal is None))
     return parts
+
+
+def _read(writer: Writer) -> JournalData | None:
+    journal = read_journal(writer.journal)
+    # A document takes shorter keys than a journal: control characters grow when written.
+    journal.points.keys[:] = map(fit_key, journal.points.keys)
+    return journal
 
 
 def _seal_start(out: Sealed, start: dict[str, object], parts: list[_Part], owners: Mapping[str, str]) -> None:
@@ -152,8 +171,13 @@ def _seal_session(
     if owner is not None and not any(d.body.get("by") in (by, "owner") for d in ends):
         _seal_end(out, run, recorded, session, parts, owner, closing or {}, by, curves=curves)
         return
+    # Asked of all at once: what two processes logged differently is no news of either.
+    news = bool(_later(out, recorded, session, parts).to_dict())
+    present = {doc.name for doc in recorded.documents}
     for part in parts:
-        if part.fresh or (not part.alive and _later(out, recorded, [part]).to_dict()):
+        told = names.segment("summary", Segment(session, part.writer.id, part.first, 0)) in present
+        later = news and not told and not (part.alive and curves)
+        if part.fresh or (later and _later(out, recorded, session, [part]).to_dict()):
             _seal_summary(out, recorded, session, part, curves=curves)
 
 
@@ -170,11 +194,11 @@ def _seal_end(
     curves: bool,
 ) -> None:
     ended = closing.get("ended")
-    moment = ended if isinstance(ended, int) else _last_sign(run, session, owner)
+    moment = ended if isinstance(ended, int) and _is_time(ended) else _last_sign(run, session, owner)
     body: dict[str, object] = {
         "format": 1,
         "session": session,
-        "status": closing.get("status", "killed"),
+        "status": status if (status := closing.get("status", "killed")) in _STATUSES else "killed",
         "by": by,
         "ended": iso(moment),
         "error": closing.get("error"),
@@ -206,25 +230,37 @@ def _body(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part], *, 
             segments.append(segment)
             for key, summary in summarise(points).items():
                 summaries.setdefault(key, []).append(summary)
-        if part.journal is not None and part.first == 0:
-            for key, count in part.journal.rejected.items():
-                rejected[key] = rejected.get(key, 0) + count
+        if part.journal is not None:
+            for key, count in part.journal.rejected_since(part.first).items():
+                rejected[fit_key(key)] = rejected.get(fit_key(key), 0) + count
     merged = {key: merge(summaries[key]) for key in sorted(summaries)}
-    shown = dict(list(merged.items())[:_MAX_SUMMARIES])
+    shown = _shown(merged)
     if curves:
         for part in parts:
             _add_files(out, metrics_files(_segments(part), inline=_single(shown)))
             _add_console(out, part)
-    kept = {key: _with_earlier(key, summary, recorded, session) for key, summary in shown.items()}
-    fields: dict[str, object] = {
+    kept = with_earlier(shown, recorded, out.documents, session)
+    body: dict[str, object] = {
         "segments": [str(s) for s in segments],
         "metrics": {key: summary.to_dict() for key, summary in kept.items()},
-        "rejected": rejected,
-        **_later(out, recorded, parts).to_dict(),
+        "rejected": dict(sorted(rejected.items())[:_MAX_REJECTED]),
+        **_later(out, recorded, session, parts).to_dict(),
     }
     if len(shown) < len(merged):
-        fields["omitted"] = len(merged) - len(shown)
-    return fields
+        body["omitted"] = len(merged) - len(shown)
+    return body
+
+
+def _shown(summaries: Mapping[str, MetricSummary]) -> dict[str, MetricSummary]:
+    """Return as many summaries as a document has room for; further ones are in the curves alone."""
+    out: dict[str, MetricSummary] = {}
+    room = _ROOM
+    for key, summary in summaries.items():
+        room -= len(key.encode()) + len(repr(key)) + _SUMMARY_BYTES + 24 * len(summary.ranks or ())
+        if room < 0:
+            break
+        out[key] = summary
+    return out
 
 
 def _single(summaries: Mapping[str, MetricSummary]) -> frozenset[str]:
@@ -250,36 +286,26 @@ def _segments(part: _Part) -> list[tuple[Segment, Points]]:
     return out
 
 
-def _later(out: Sealed, recorded: RunFiles, parts: list[_Part]) -> Logged:
-    """What was logged and no file holds yet."""
+def _later(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part]) -> Logged:
+    """What was logged and no file holds yet, of this session or an earlier one."""
     known = Logged()
-    for doc in [*recorded.documents, *out.documents]:
-        if doc.kind != "event":
-            known.take(doc.body)
+    stored = {file.name: oid for file, oid in recorded.of_kind("values")}
+
+    def read(name: str) -> bytes | None:
+        if name in stored and recorded.read is not None:
+            return recorded.read(stored[name])
+        return out.files.get(f"{names.run_dir(out.run_id)}/{name}")
+
+    for told in sessions_of([*recorded.documents, *out.documents]):
+        for body in (told.facts, *(doc.body for doc in told.documents)):
+            known.take({name: spill.restore_long_values(body.get(name), read) for name in _LOGGED if name in body})
+        if told.id == session:
+            break
     logged = Logged()
     logged.take(known.to_dict())
     for part in parts:
         logged.take(gather(part.entries).to_dict())
     return difference(logged, known)
-
-
-def _with_earlier(key: str, summary: MetricSummary, recorded: RunFiles, session: str) -> MetricSummary:
-    """Add what a resumed session keeps of the earlier ones: their points before its own first step."""
-    if any(d.session == session or d.body.get("session") == session for d in recorded.documents if key in _metrics(d)):
-        return summary  # an earlier file of this very session includes it
-    others = [d for d in recorded.documents if d.body.get("session") != session or d.kind == "event"]
-    earlier = fold_run(recorded.id, others).metrics.get(key)
-    if earlier is None or earlier.first_step >= summary.first_step:
-        return summary
-    if earlier.step < summary.first_step:
-        return replace(merge([earlier, summary]), ranks=summary.ranks)
-    # Some of the earlier points are superseded: which are the extremes of the others, only the curves tell.
-    return replace(summary, first_step=summary.first_step, partial=True)
-
-
-def _metrics(doc: Document) -> Mapping[str, object]:
-    metrics = doc.body.get("metrics")
-    return metrics if isinstance(metrics, Mapping) else {}
 
 
 def _end_of(owner: _Part) -> Mapping[str, object] | None:
@@ -288,12 +314,20 @@ def _end_of(owner: _Part) -> Mapping[str, object] | None:
 
 def _last_sign(run: SpoolRun, session: str, owner: _Part) -> int:
     """The time of the last thing a killed process wrote; the same whoever looks, and whenever."""
+    times = [0]
     started = run.owner_document(session).get("started")
-    times = [iso_to_us(started)] if isinstance(started, str) else [0]
+    if isinstance(started, str):
+        with contextlib.suppress(ValueError, OverflowError):
+            times.append(iso_to_us(started))
     if owner.journal is not None and owner.journal.last_time is not None:
         times.append(owner.journal.last_time)
     times += [at for e in owner.entries if isinstance(at := e.get("at"), int)]
-    return max(times)
+    return max(time for time in times if _is_time(time))
+
+
+def _is_time(us: int) -> bool:
+    """Tell whether a time can be written: what a spool says may be anything."""
+    return 0 <= us <= _LATEST
 
 
 def _add_files(out: Sealed, files: Mapping[str, bytes]) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
+from gtrack.errors import UsageError
 from gtrack.format import names, yaml
+from gtrack.model.fold import merge_params
 
 __all__ = ["LONG", "MARK", "restore_long_values", "spill_long_values"]
 
 LONG = 64 << 10
 """Bytes from which a param or tag value gets a file of its own."""
 MARK = "$values"
-_MAX_DOCUMENT = 900_000
+_MAX_DOCUMENT = 1_000_000
+_SPILLED = ("params", "tags", "notes")
 
 
 def spill_long_values(body: Mapping[str, object]) -> tuple[dict[str, object], dict[str, bytes]]:
@@ -27,20 +30,32 @@ def spill_long_values(body: Mapping[str, object]) -> tuple[dict[str, object], di
     files: dict[str, bytes] = {}
     out = dict(body)
     for limit in (LONG, 4096, 256):
-        for name in ("params", "tags", "notes"):
+        for name in _SPILLED:
             if name in out:
                 out[name] = _shorten(out[name], limit, files)
-        if len(yaml.dump(out)) <= _MAX_DOCUMENT:
+        if _fits(out):
             return out, files
-    for name in ("params", "tags", "notes"):
-        # Very many short values: the whole map becomes one file.
+    # Very many short values: a whole map becomes one file, the largest first.
+    for name in sorted(_SPILLED, key=lambda name: -len(repr(out.get(name)))):
         value = out.get(name)
-        if value and len(repr(value)) > _MAX_DOCUMENT // 4:
-            data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-            files[names.values(data)] = data
-            marker = {MARK: names.values(data), "bytes": len(data), "json": True}
-            out[name] = [marker] if name == "notes" else {MARK: marker}
+        if not value:
+            continue
+        data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        file = names.values(data)
+        files[file] = data
+        marker = {MARK: file, "bytes": len(data), "json": True}
+        # Under the file's name, so that two documents of a run can both have such a map.
+        out[name] = [marker] if name == "notes" else {file: marker}
+        if _fits(out):
+            break
     return out, files
+
+
+def _fits(body: Mapping[str, object]) -> bool:
+    try:
+        return len(yaml.dump(body)) <= _MAX_DOCUMENT
+    except UsageError:
+        return False
 
 
 def restore_long_values(value: object, read: Callable[[str], bytes | None]) -> object:
@@ -50,26 +65,57 @@ def restore_long_values(value: object, read: Callable[[str], bytes | None]) -> o
         value: A value of a document.
         read: Returns the content of a ``values-*`` file of the same run, or None when it is not at hand.
     """
-    if isinstance(value, list):
-        return [restore_long_values(item, read) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    marker: Mapping[str, object] = value
-    if len(value) == 1 and isinstance(inner := value.get(MARK), Mapping):
-        marker = inner
-    name = marker.get(MARK)
-    data = read(name) if isinstance(name, str) else None
-    if data is None:
-        return {key: restore_long_values(item, read) for key, item in value.items()}
-    return _parsed(data) if marker.get("json") else data.decode("utf-8", "replace")
+    return _Restorer(read).whole(value)
 
 
-def _parsed(data: bytes) -> object:
-    """A map that was too long for its document."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data.decode("utf-8", "replace")
+class _Restorer:
+    """Puts long values back, each file read once: a hostile document may name one a million times, or in a circle."""
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        self._read = read
+        self._texts: dict[str, str | None] = {}
+        self._maps: dict[str, object] = {}
+
+    def whole(self, value: object, *, nested: bool = False) -> object:
+        if isinstance(value, list):
+            out: list[object] = []
+            for item in value:
+                whole = self.whole(item, nested=nested)
+                # A list that was too long for its document.
+                out.extend(whole if isinstance(whole, list) and isinstance(item, Mapping) else [whole])
+            return out
+        if not isinstance(value, Mapping):
+            return value
+        found = self._file_of(value, nested)
+        if found is not None:
+            return found
+        restored: dict[str, object] = {}
+        for key, item in value.items():
+            whole = self.whole(item, nested=nested)
+            if isinstance(item, Mapping) and item.get(MARK) == key and isinstance(whole, Mapping):
+                merge_params(restored, whole)
+            else:
+                restored[key] = whole
+        return restored
+
+    def _file_of(self, marker: Mapping[str, object], nested: bool) -> object | None:
+        """Return what the file holds that a marker names; None when it is no marker, or the file is not at hand."""
+        name = marker.get(MARK)
+        if not isinstance(name, str):
+            return None
+        if name not in self._texts:
+            data = self._read(name)
+            self._texts[name] = None if data is None else data.decode("utf-8", "replace")
+        text = self._texts[name]
+        if text is None or not marker.get("json") or nested:
+            return text
+        if name not in self._maps:
+            try:
+                # What was too long even for the map went to files of its own before.
+                self._maps[name] = self.whole(json.loads(text), nested=True)
+            except (ValueError, RecursionError):
+                self._maps[name] = text
+        return self._maps[name]
 
 
 def _shorten(value: object, limit: int, files: dict[str, bytes]) -> object:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
-from gtrack.branch.objects import TREE_MODE
+from gtrack.branch import keep
+from gtrack.branch.commit import FORMAT_FILE, read_format
+from gtrack.branch.objects import TREE_MODE, MissingObjectError
 from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns, stamp
 from gtrack.config import Settings
-from gtrack.errors import AmbiguousError, NotFoundError
+from gtrack.errors import AmbiguousError, DamageError, GtrackError, NotFoundError
 from gtrack.ids import is_run_id
 from gtrack.model.fold import Document, fold_run
 from gtrack.model.state import RunState
@@ -33,11 +35,15 @@ class View:
 
     Args:
         repo: The repository.
+
+    Raises:
+        FormatError: A newer gtrack wrote the branch.
+        DamageError: The branch leads to objects that are missing.
     """
 
     def __init__(self, repo: Repository) -> None:
         self.repo = repo
-        self.trees = [tree for tree in (self._tree(repo.tip), self._tree(repo.remote_tip)) if tree is not None]
+        self.trees = [tree for tree in (_tree(repo, repo.tip), _tree(repo, repo.remote_tip)) if tree is not None]
         self._live: dict[str, SpoolRun] = {}
         for run in spools_of(repo, Settings.from_env(repo.env).extra_spools):
             self._live.setdefault(run.id, run)
@@ -113,7 +119,9 @@ class View:
         return [visible[number].id]
 
     def _by_name(self, text: str) -> list[str]:
-        return [state.id for state in self.states() if state.name == text]
+        named = [state for state in self.states() if state.name == text]
+        # A deleted run does not stand in the way of one that took its name.
+        return [state.id for state in named if not state.deleted] or [state.id for state in named]
 
     def _by_revision(self, text: str) -> list[str]:
         """The latest run of a commit."""
@@ -143,23 +151,23 @@ class View:
         files = self.files(run_id)
         documents: list[Document] = list(files.documents)
         live = False
+        problems: tuple[str, ...] = ()
         run = self._live.get(run_id)
         if run is not None:
-            sealed = seal(run, files, live=True, curves=False)
-            documents += sealed.documents
-            live = sealed.live
+            try:
+                sealed = seal(run, files, live=True, curves=False)
+            except (GtrackError, OSError, ValueError, LookupError, TypeError, ArithmeticError) as error:
+                # One damaged spool must not keep the other runs from being shown.
+                problems = (f"{run.path}: {error or type(error).__name__}",)
+            else:
+                documents += sealed.documents
+                live = sealed.live
         now = now_ns() // 1000
         state = fold_run(run_id, documents, horizon=stamp(now + _DAY_US))
         if state.status == "running" and not live and run is None:
             silent = now - (state.last_heard or 0)
             state = replace(state, status="lost" if silent > _LOST_AFTER_US else "running")
-        return replace(state, live=live, problems=(*state.problems, *files.problems))
-
-    def _tree(self, commit: str | None) -> str | None:
-        try:
-            return self.repo.tree_of(commit)
-        except KeyError:
-            return None
+        return replace(state, live=live, problems=(*state.problems, *files.problems, *problems))
 
     def _ids_in(self, tree: str) -> Iterator[str]:
         runs = self.repo.objects.find(tree, "runs")
@@ -183,3 +191,20 @@ class View:
         entries, blobs = read_runs(self.repo, self.trees)
         for run_id in missing:
             self._files[run_id] = documents_of(run_id, entries.get(run_id, []), blobs)
+
+
+def _tree(repo: Repository, commit: str | None) -> str | None:
+    """Return the tree of a tip of the branch, after a look at its format."""
+    try:
+        tree = repo.tree_of(commit)
+    except MissingObjectError:
+        if commit == repo.tip:
+            tree = repo.tree_of(keep.readable_tip(repo))
+        else:
+            raise DamageError(
+                f"the remote's branch is at {commit!s:.12}, which is not here", hint=f"git fetch {repo.remote}"
+            ) from None
+    found = repo.objects.find(tree, FORMAT_FILE)
+    if found is not None:
+        read_format(repo.read_blob(found[1]))
+    return tree

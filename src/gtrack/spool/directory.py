@@ -16,6 +16,7 @@ A folder appears whole, by a rename, with its owner's lock already held.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -28,13 +29,17 @@ from gtrack.ids import is_run_id
 from gtrack.spool.identity import Identity, is_alive
 from gtrack.spool.ledger import read_ledger
 
-__all__ = ["SpoolRun", "Writer", "list_spool", "read_document", "write_document"]
+__all__ = ["SpoolRun", "Writer", "hold_folder", "list_spool", "read_document", "write_document"]
 
 _JOURNAL = re.compile(r"([0-9a-f]{8})-([0-9a-f]{8})\.journal\Z")
 _OWNER = re.compile(r"([0-9a-f]{8})\.owner\.yaml\Z")
 _ATTEMPT = re.compile(r"([0-9a-f]{8})\.attempt\.yaml\Z")
 _NEWBORN = 60.0
 """Seconds for which a journal without a header counts as just being opened."""
+_UNBORN = 3600.0
+"""Seconds after which a folder that was not yet renamed into place is a leftover: snapshots may take minutes."""
+_PATIENCE = 200
+"""Milliseconds to wait for a folder that is just being moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,53 @@ def list_spool(spool: str) -> Iterator[SpoolRun]:
             yield SpoolRun(path)
         elif name.startswith(".new-"):
             with contextlib.suppress(OSError):
-                if time.time() - os.stat(path).st_mtime > _NEWBORN:
+                if time.time() - os.stat(path).st_mtime > _UNBORN:
                     shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def hold_folder(path: str, *, alone: bool = False) -> Iterator[bool]:
+    """Keep a run's folder in its place while a process adds its files, or keep files out of it while it is moved.
+
+    Without this a process that joins a run, or logs to it for the first time after a fork, could open its journal in
+    a folder that a command has found complete and is putting aside.
+
+    Args:
+        path: The folder.
+        alone: Nobody else may hold it: to move it.
+
+    Yields:
+        False when the folder is not there, or, with ``alone``, when somebody holds it.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _lock_folder(fd, alone=alone) and _is_at(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _lock_folder(fd: int, *, alone: bool) -> bool:
+    for _ in range(1 if alone else _PATIENCE):
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.001)
+        except OSError:
+            break  # no locks on this disk
+        else:
+            return True
+    return not alone  # a log call must not hang for this; one more move is always in time
+
+
+def _is_at(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def write_document(path: str, document: Mapping[str, object]) -> None:

@@ -13,10 +13,15 @@ import time
 from collections.abc import Callable, Mapping
 from operator import index
 from time import time_ns
+from typing import Any
 
+from gtrack.format.plain import fit_key
 from gtrack.spool import records
+from gtrack.spool.files import create_append_only
 
 __all__ = ["Journal", "Refused"]
+
+Heir = Callable[[str, Any, Any], None]
 
 _pack = records.RECORD.pack
 _write = os.write
@@ -54,11 +59,12 @@ class Journal:
         self._on_trouble = on_trouble
         self._on_first = on_first
         self._next_steps = dict(next_steps or {})
+        self._heir: Heir | None = None
         # Reentrant: a signal handler that ends the run may interrupt a log call in the same thread.
         self._lock = threading.RLock()
         # Per key the first word of its records and the step that comes next. A list: the fastest to update.
         self._keys: dict[str, list[int]] = {}
-        self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._fd = create_append_only(path)
         try:
             self.locked = _lock(self._fd)
             self._put(records.header(rank))
@@ -100,17 +106,22 @@ class Journal:
             step: A whole number, or None for the key's next one.
             time: Nanoseconds since the epoch; now by default.
         """
+        if self._heir is not None:
+            self._heir(key, value, step)
+            return
         try:
             known = self._define(key)
-            at = known[1] if step is None else _as_step(step)
-            record = _pack_safely(known[0], self.rank, at, value, time)
-            with self._lock:
+            with self._lock:  # from here on, or two threads get the same step
+                at = known[1] if step is None else _as_step(step)
+                record = _pack_safely(known[0], self.rank, at, value, time)
                 known[1] = at + 1
                 self._put(record)
         except Refused as reason:
             self._refuse(key, reason)
         except OSError as error:
-            self._on_trouble(str(key), error)
+            self._on_trouble(key, error)
+        except Exception as error:  # a foreign object may raise anything from anywhere
+            self._refuse(key, Refused(_said(error)))
 
     def append_all(self, values: Mapping[str, object], step: int | None = None) -> None:
         """Write several values of one moment with one write; trouble goes to ``on_trouble``.
@@ -135,8 +146,22 @@ class Journal:
                     known[1] = (known[1] if step is None else step) + 1
         except Exception:
             # One by one: what is good is kept, what is not is refused by name.
-            for key, value in dict(values).items():
+            try:
+                pairs = list(values.items())
+            except Exception as error:  # not a map after all
+                self._refuse("?", Refused(_said(error)))
+                return
+            for key, value in pairs:
                 self.append_at(key, value, step)
+
+    def count_refused(self, key: str, count: int = 1) -> None:
+        """Count values of a metric that were refused before they came here.
+
+        Raises:
+            OSError: The disk is full, or the journal is closed.
+        """
+        word = self._define(key)[0] & ~0xFF | records.REJECTED
+        self._put(_pack(word, self.rank, 0, time_ns(), 0.0) * count)
 
     def sync(self) -> None:
         """Ask the disk to keep what was written, against power loss."""
@@ -159,8 +184,13 @@ class Journal:
         if fd >= 0:
             os.close(fd)
 
-    def abandon_in_child(self) -> None:
-        """Close the descriptor in a forked child, where the parent's lock may hold whatever state."""
+    def abandon_in_child(self, heir: Heir) -> None:
+        """Close the descriptor in a forked child, where the parent's lock may hold whatever state.
+
+        Args:
+            heir: Called with key, value and step of what the child logs here all the same: programs keep bound methods.
+        """
+        self._heir = heir
         fd, self._fd = self._fd, -1
         self._lock = threading.RLock()
         if fd >= 0:
@@ -169,9 +199,10 @@ class Journal:
     def _define(self, key: object) -> list[int]:
         if not isinstance(key, str):
             raise Refused(f"metric names are strings, not {type(key).__name__}")
-        raw = key.encode("utf-8", "replace")
-        if not 1 <= len(raw) <= records.MAX_KEY_BYTES:
-            raise Refused(f"the metric name has {len(raw)} bytes; 1 to {records.MAX_KEY_BYTES} are allowed")
+        size = len(key.encode("utf-8", "replace"))
+        if not 1 <= size <= records.MAX_KEY_BYTES:
+            raise Refused(f"the metric name has {size} bytes; 1 to {records.MAX_KEY_BYTES} are allowed")
+        raw = fit_key(key).encode()  # what every reader of the branch accepts
         with self._lock:
             known = self._keys.get(key)
             if known is None:
@@ -187,10 +218,9 @@ class Journal:
 
     def _refuse(self, key: object, reason: Refused) -> None:
         """Count a refused value under its key, where the key can stand, and tell why."""
-        name = key[:100] if isinstance(key, str) and key else "?"
+        name = str.__str__(key)[:100] if isinstance(key, str) and key else "?"
         try:
-            word = self._define(name)[0] & ~0xFF | records.REJECTED
-            self._put(_pack(word, self.rank, 0, time_ns(), 0.0))
+            self.count_refused(name)
         except OSError as error:
             self._on_trouble(name, error)
         self._on_trouble(name, reason)
@@ -202,14 +232,14 @@ class Journal:
                 self._complete(data, written)
 
     def _complete(self, data: bytes, written: int) -> None:
-        """Finish a short write, or cut the file back to whole records and raise."""
+        """Finish a short write, or take all of it back and raise."""
         with self._lock:
             try:
                 while written < len(data):
                     written += _write(self._fd, data[written:])
             except OSError:
-                size = os.fstat(self._fd).st_size
-                os.ftruncate(self._fd, size - size % records.SIZE)
+                # Whole records go too: who wrote several at once tries them one by one, and none must be there twice.
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                 raise
 
 
@@ -241,12 +271,22 @@ def _as_step(step: object) -> int:
 
 
 def _pack_safely(word: int, rank: int, step: int, value: object, time: int | None) -> bytes:
+    kind = type(value)
+    if not hasattr(kind, "__float__") and not hasattr(kind, "__index__"):
+        # float() itself would read numbers out of texts and buffers.
+        raise Refused(f"a value of type {kind.__name__} is not a number")
     try:
         number = float(value)  # type: ignore[arg-type]
     except Exception as error:  # a foreign __float__ may raise anything
-        raise Refused(f"{type(value).__name__} is not a number: {error!s:.120}") from None
-    if isinstance(value, str | bytes | bytearray):
-        raise Refused(f"the text {value!r:.80} is not a number")
+        raise Refused(f"a value of type {kind.__name__} is not a number: {_said(error)}") from None
     if not -(1 << 63) <= step < (1 << 63) - 1:
         raise Refused(f"step {step!r:.80} does not fit 64 bits")
     return _pack(word, rank, step, time_ns() if time is None else time, number)
+
+
+def _said(error: Exception) -> str:
+    """Return what an exception says, where it can say it."""
+    try:
+        return f"{error!s:.120}"
+    except Exception:  # so may the text of a foreign exception
+        return type(error).__name__

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from gtrack.clock import now_ns
 from gtrack.format.plain import decode_line, encode_line
+from gtrack.spool.files import create_append_only
 
 __all__ = ["Ledger", "read_ledger"]
 
@@ -31,7 +32,7 @@ class Ledger:
     def __init__(self, path: str) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._fd = create_append_only(path)
 
     def append(self, kind: str, fields: Mapping[str, object]) -> None:
         """Write one line; when this returns, a SIGKILL cannot lose it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,15 +46,25 @@ class JournalData:
         records: How many whole records there are, a zeroed tail excluded.
         points: The values.
         position: The record number of each value.
-        rejected: How many values were refused, by key.
+        refusals: The record number of each refused value, and its key.
         last_time: The time of the last value or refusal, microseconds since the epoch, or None.
     """
 
     records: int
     points: Points
     position: Array
-    rejected: dict[str, int]
+    refusals: tuple[Array, list[str]]
     last_time: int | None
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many values were refused, by key."""
+        return self.rejected_since(0)
+
+    def rejected_since(self, first: int) -> dict[str, int]:
+        """Return how many values were refused from the record number ``first`` on, by key."""
+        position, keys = self.refusals
+        return dict(Counter(keys[int(position.searchsorted(first)) :]))
 
 
 def read_journal(path: str) -> JournalData:
@@ -85,16 +96,14 @@ def read_journal(path: str) -> JournalData:
     points = Points(
         keys, key, chosen["step"].copy(), chosen["time"] // 1000, chosen["value"].copy(), chosen["rank"].copy()
     )
-    refused = table["word"][kind == records.REJECTED] >> 8
-    counts: dict[str, int] = {}
-    for number in refused.tolist():
-        name = keys[ids[number]] if number in ids else "?"
-        counts[name] = counts.get(name, 0) + 1
+    refused = np.flatnonzero(kind == records.REJECTED)
+    numbers = (table["word"][refused] >> 8).tolist()
+    refusals = (refused, [keys[ids[number]] if number in ids else "?" for number in numbers])
     timed = table["time"][(kind == records.VALUE) | (kind == records.REJECTED)]
     last = int(timed.max() // 1000) if len(timed) else None
     if not known.all():
         points, position = points.select(known), position[known]
-    return JournalData(len(table), points, position, counts, last)
+    return JournalData(len(table), points, position, refusals, last)
 
 
 def _checked(path: str, raw: bytes) -> bytes:
@@ -114,7 +123,7 @@ def _checked(path: str, raw: bytes) -> bytes:
 
 
 def _keys(raw: bytes, table: Any, kind: Array, np: Any) -> tuple[list[str], dict[int, int]]:
-    keys: list[str] = []
+    places: dict[str, int] = {}
     ids: dict[int, int] = {}
     for at in np.flatnonzero(kind == records.KEY).tolist():
         length = int(table["rank"][at])
@@ -126,9 +135,10 @@ def _keys(raw: bytes, table: Any, kind: Array, np: Any) -> tuple[list[str], dict
             continue  # torn: no value of this key can follow
         parts = [raw[start + 8 : start + 32]]
         parts += [raw[start + n * 32 + 4 : start + n * 32 + 32] for n in range(1, more + 1)]
-        ids[int(table["word"][at]) >> 8] = len(keys)
-        keys.append(b"".join(parts)[:length].decode("utf-8", "replace"))
-    return keys, ids
+        name = b"".join(parts)[:length].decode("utf-8", "replace")
+        # One place a name: damage can make one name of two.
+        ids[int(table["word"][at]) >> 8] = places.setdefault(name, len(places))
+    return list(places), ids
 
 
 def summarise(points: Points) -> dict[str, MetricSummary]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Callable, Mapping
 
 from gtrack.ids import new_session_id
-from gtrack.spool.directory import write_document
+from gtrack.spool.directory import hold_folder, write_document
 from gtrack.spool.identity import this_process
-from gtrack.spool.journal import Journal
+from gtrack.spool.journal import Heir, Journal
 from gtrack.spool.ledger import Ledger
 from gtrack.spool.records import NO_RANK
 
 __all__ = ["SpoolWriter", "create_run", "join_run"]
 
 Trouble = Callable[[str, Exception], None]
+
+_ATTEMPTS = 50
+_FACTS = ("start.yaml", ".attempt.yaml")
 
 
 class SpoolWriter:
@@ -87,10 +91,10 @@ class SpoolWriter:
         self.ledger.close()
         self.journal.close()
 
-    def abandon_in_child(self) -> None:
-        """Let go of the files in a forked child."""
+    def abandon_in_child(self, heir: Heir) -> None:
+        """Let go of the files in a forked child; see :meth:`gtrack.spool.journal.Journal.abandon_in_child`."""
         self.ledger.abandon_in_child()
-        self.journal.abandon_in_child()
+        self.journal.abandon_in_child(heir)
 
 
 def create_run(
@@ -145,31 +149,71 @@ def create_run(
     return writer
 
 
-def join_run(spool: str, run_id: str, session: str, *, rank: int = NO_RANK, on_trouble: Trouble) -> SpoolWriter:
+def join_run(
+    spool: str,
+    run_id: str,
+    session: str,
+    *,
+    rank: int = NO_RANK,
+    on_trouble: Trouble,
+    next_steps: Mapping[str, int] | None = None,
+) -> SpoolWriter:
     """Open a journal and a ledger in a run that another process created, or is about to create.
+
+    Args:
+        spool: The spool.
+        run_id: The run.
+        session: The session.
+        rank: This process's rank, or -1.
+        on_trouble: See :class:`gtrack.spool.journal.Journal`.
+        next_steps: The step that comes next for each key of a resumed run.
 
     Raises:
         OSError: The spool cannot be written.
     """
     folder = os.path.join(spool, run_id)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    return SpoolWriter(folder, session, rank=rank, on_trouble=on_trouble)
+    for _ in range(_ATTEMPTS):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with hold_folder(folder) as there:
+            if there:
+                return SpoolWriter(folder, session, rank=rank, on_trouble=on_trouble, next_steps=next_steps)
+    raise OSError(errno.EBUSY, "the run's folder keeps being moved", folder)
 
 
 def _put_in_place(new: str, target: str) -> None:
-    try:
-        os.rename(new, target)
-    except OSError:
-        if not os.path.isdir(target):
-            raise
-        # Workers of the same launch, or an earlier session, are here already: add to their folder. The owner's file
-        # goes first, since a start without an owner would look like one whose owner is gone.
-        names = sorted(os.listdir(new), key=lambda name: (name == "start.yaml", not name.endswith(".owner.yaml")))
-        for name in names:
-            os.rename(os.path.join(new, name), os.path.join(target, name))
-        os.rmdir(new)
+    for _ in range(_ATTEMPTS):
+        try:
+            os.rename(new, target)
+            break
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        # Workers of the same launch, or an earlier session, are here already: add to their folder.
+        with hold_folder(target) as there:
+            if there:
+                _add_to(new, target)
+                break
+    else:
+        raise OSError(errno.EBUSY, "the run's folder keeps being moved", target)
     fd = os.open(os.path.dirname(target), os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _add_to(new: str, target: str) -> None:
+    """Move the files of a new session into a folder; killed at any moment, it leaves no session without its owner.
+
+    The owner's file goes first, since a start without an owner would look like one whose owner is gone; the facts go
+    last, since a resume without its journal would look like one that runs for ever.
+    """
+    names = sorted(os.listdir(new), key=lambda name: (name.endswith(_FACTS), not name.endswith(".owner.yaml")))
+    for name in names:
+        source, place = os.path.join(new, name), os.path.join(target, name)
+        if os.path.isdir(place):  # git objects of an earlier session, in a repository that cannot be written
+            shutil.copytree(source, place, dirs_exist_ok=True)
+            shutil.rmtree(source)
+        else:
+            os.rename(source, place)
+    os.rmdir(new)

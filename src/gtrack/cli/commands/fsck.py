@@ -22,7 +22,9 @@ __all__ = ["command"]
 
 
 @declare("fsck", examples=["gtrack fsck", "gtrack fsck --repair", "gtrack fsck --json"])
-@click.option("--repair", is_flag=True, help="Put back what is kept elsewhere: lost objects, the code chain.")
+@click.option(
+    "--repair", is_flag=True, help="First put back what copies remain of: lost objects, files of runs, snapshots."
+)
 @output_options
 @click.pass_obj
 def command(invocation: Invocation, *, repair: bool, output: Output) -> int:

@@ -1,0 +1,178 @@
+"""Checking everything gtrack keeps in a repository, and putting back what copies of it remain."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gtrack.branch.history import read_history, rewrites_between
+from gtrack.branch.keep import restore_objects
+from gtrack.branch.listing import Listing, list_tree, read_in_batches
+from gtrack.branch.repository import Repository
+from gtrack.config import Settings
+from gtrack.errors import DamageError, GitError
+from gtrack.ids import SHORT
+from gtrack.ops.fsck_findings import Finding, Findings
+from gtrack.ops.fsck_local import check_code, check_locks, check_sealed, check_spools, lacking
+from gtrack.ops.fsck_runs import check_run
+from gtrack.ops.fsck_tree import check_other, check_shape, group_files
+from gtrack.ops.recover import recover
+
+if TYPE_CHECKING:
+    from gtrack.reader import Repo
+
+__all__ = ["Finding", "Report", "check"]
+
+_LARGEST = 8 << 20
+"""The largest file that is read, in bytes."""
+_CHANGES = {"M": "changes it", "T": "changes its type", "D": "removes it"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check came to.
+
+    Attributes:
+        findings: What is not as it should be, errors first.
+        runs: How many runs were checked.
+        files: How many files.
+        commits: How many commits of the branch's history.
+        repaired: How many objects, spools and snapshots were put back.
+    """
+
+    findings: tuple[Finding, ...]
+    runs: int
+    files: int
+    commits: int
+    repaired: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """True when there is no damage; there may be warnings."""
+        return all(finding.level != "error" for finding in self.findings)
+
+
+def check(repo: Repo, *, repair: bool = False) -> Report:
+    """Check the branch, its history, the spools and the code of the runs.
+
+    Without a branch of its own the repository's tracking remote is checked, as of the last fetch.
+
+    Args:
+        repo: The repository.
+        repair: First put back what copies remain of: lost objects, files of sealed spools, snapshots.
+
+    Raises:
+        LockedError: Another process holds the repository's lock, and ``repair`` is set.
+        OSError: The disk is full or read-only, and ``repair`` is set.
+
+    Example:
+        >>> report = check(gtrack.Repo("."))
+        >>> report.ok, report.runs
+        (True, 12)
+    """
+    repository, found = repo.repository, Findings()
+    spools = [repository.paths.spool, *Settings.from_env(repo.env).extra_spools]
+    repaired = _repair(repository, spools) if repair else 0
+    runs = files = commits = 0
+    snapshots: dict[str, list[str]] = {}
+    tip = repository.tip or repository.remote_tip
+    tree = _tree(repository, tip, found)
+    if tip is not None and tree is not None:
+        listing = list_tree(repository, tree)
+        files = len(listing.files)
+        runs = _check_files(repository, listing, snapshots, found)
+    if tip is not None:
+        commits = _check_history(repository, tip, found)
+    check_locks(repository, found)
+    check_spools(repository, spools, found)
+    if not repair:
+        check_sealed(repository, spools, tree, found)
+    repaired += check_code(repository, snapshots, found, repair=repair)
+    return Report(found.all(), runs, files, commits, repaired)
+
+
+def _tree(repo: Repository, tip: str | None, found: Findings) -> str | None:
+    """Return the tree of the branch's tip, or say why there is none."""
+    where = repo.checked_out_in()
+    if where is not None:
+        found.warning(repo.branch, f"it is checked out in {where}: nothing can be recorded", "git switch to another")
+    if tip is None:
+        lost = os.path.join(repo.paths.common_dir, *repo.branch.split("/"))
+        if os.path.lexists(lost) and not os.path.isdir(lost):
+            found.error(repo.branch, "the reference cannot be read", f"git reflog {repo.branch}")
+        return None
+    try:
+        return repo.tree_of(tip)
+    except KeyError:
+        found.error(repo.branch, f"its commit {tip[:12]} is missing", "gtrack fsck --repair, or fetch it again")
+    except (DamageError, ValueError, OSError) as error:
+        found.error(repo.branch, f"its commit {tip[:12]} is damaged: {error}", "git fsck --full")
+    return None
+
+
+def _check_files(repo: Repository, listing: Listing, snapshots: dict[str, list[str]], found: Findings) -> int:
+    """Check every file; return how many runs there are."""
+    groups = group_files(check_shape(listing, found))
+    runs = 0
+    for run_id, entries, contents, bad in read_in_batches(repo, groups, _LARGEST):
+        for entry in entries:
+            if entry.oid in bad:
+                found.error(entry.path, bad[entry.oid], "gtrack fsck --repair")
+        readable = [entry for entry in entries if entry.oid in contents]
+        if not run_id:
+            for entry in readable:
+                check_other(entry, contents[entry.oid], found)
+            continue
+        runs += 1
+        plain = [entry for entry in readable if not entry.path.endswith(".sig")]
+        for snapshot in check_run(run_id, plain, contents, found):
+            snapshots.setdefault(snapshot, []).append(run_id)
+    return runs
+
+
+def _check_history(repo: Repository, tip: str, found: Findings) -> int:
+    """Check that no commit changed or removed what was there; return how many commits were looked at."""
+    if repo.git is None:
+        found.warning(repo.branch, "git is not installed: only the tip is checked, not the history")
+        return 1
+    try:
+        history = read_history(repo, tip)
+    except GitError as error:
+        found.error(repo.branch, f"its history cannot be read: {error.message}", "gtrack fsck --repair")
+        return 0
+    for rewrite in history.rewrites:
+        what = _CHANGES.get(rewrite.change, "changes it")
+        found.error(rewrite.path, f"commit {rewrite.commit[:SHORT]} {what}: files are written once")
+    if history.shallow:
+        found.warning(repo.branch, "the clone is shallow: only a part of the history is checked")
+    published = repo.remote_tip
+    if published is not None and published != tip:
+        with contextlib.suppress(GitError):  # a fetch that was cut off; the next one settles it
+            for rewrite in rewrites_between(repo, published, tip):
+                if rewrite.path != "FORMAT":  # the higher epoch wins
+                    found.error(rewrite.path, f"{repo.remote} has published other content", f"git diff {published}")
+    return history.commits
+
+
+def _repair(repo: Repository, spools: list[str]) -> int:
+    """Put back lost objects, and what the branch lacks of sealed spools; return how many."""
+    with repo.lock():
+        restored = restore_objects(repo)
+        put_back = 0
+        for path in lacking(repo, spools, _readable_tree(repo)):
+            spool = os.path.dirname(os.path.dirname(path))
+            target = os.path.join(spool, os.path.basename(path)[:32])
+            if not os.path.lexists(target):
+                os.rename(path, target)
+                put_back += 1
+    if put_back:
+        recover(repo, spools)
+    return restored + put_back
+
+
+def _readable_tree(repo: Repository) -> str | None:
+    with contextlib.suppress(KeyError, DamageError):
+        return repo.tree_of(repo.tip)
+    return None
