@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from gtrack import lifecycle
-from gtrack.capture.cgroup import oom_kill_count
 from gtrack.capture.launcher import detect_launcher
-from gtrack.clock import now_ns
 from gtrack.config import Settings, environment
-from gtrack.errors import GtrackError, UsageError
+from gtrack.errors import UsageError
 from gtrack.format.plain import to_plain
 from gtrack.ids import SHORT
 from gtrack.info import RunInfo
-from gtrack.notices import Notices
-from gtrack.ops.begin import Identity, Request, begin, join
+from gtrack.ops.begin import Identity, Request
+from gtrack.recording import Recording
 from gtrack.spool.journal import Refused
 from gtrack.spool.records import NO_RANK
 from gtrack.spool.writing import SpoolWriter
 
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
-    from gtrack.spool.console import Console
+    from gtrack.model.state import RunState
 
 __all__ = ["Run"]
 
-_SYNC_EVERY = 5.0
-_LATE_KEY = 128
-_LATE_KEYS = 1000
-"""How long names may be, and how many, under which calls after the end are counted."""
 _GOALS = ("min", "max")
 _STATUSES = ("finished", "failed", "killed", "preempted")
 
@@ -71,41 +62,18 @@ class Run:
         self.name = request.name
         self.experiment = request.experiment
         self.parent = request.parent
-        self._identity = identity
-        self._settings = settings
-        self._repo = repo
-        self._root = None if repo is None else repo.paths.root
-        self._oom_kills = oom_kill_count()
-        self._next_steps = request.next_steps
-        self._notices = Notices(quiet=settings.quiet, run=self.id)
         self._params: dict[str, Any] = dict(request.params)
         self._tags: dict[str, Any] = dict(request.tags)
         self._started = time.monotonic()
-        self._status: str | None = None
-        self._missed: dict[str, int] = {}
-        self._lock = threading.RLock()
-        self._console: Console | None = None
-        self._stop = threading.Event()
-        self._spool: str | None = None
-        self._writer: SpoolWriter | None = begin(
-            identity,
-            request,
-            repo=repo,
-            settings=settings,
-            env=environment(),
-            on_trouble=self._on_trouble,
-            warn=self._notices.warn,
-            why_no_repository=why_no_repository,
+        self._recording = Recording(
+            identity, settings=settings, repo=repo, next_steps=request.next_steps, on_open=self._hand_out
         )
-        if self._writer is not None:
-            self._spool = os.path.dirname(self._writer.folder)
-            self._hand_out(self._writer)
-            threading.Thread(target=self._keep_safe, name="gtrack-sync", daemon=True).start()
+        self._recording.begin(request, why_no_repository=why_no_repository)
         lifecycle.register(self)
         if announce and identity.owner:
-            self._notices.say(f"run {self.id[:SHORT]} {self.name} started (experiment {self.experiment})")
-        if console and self._writer is not None:
-            self._start_console(self._writer)
+            self._recording.notices.say(f"run {self.id[:SHORT]} {self.name} started (experiment {self.experiment})")
+        if console:
+            self._recording.keep_console()
 
     # -- metrics
 
@@ -123,7 +91,7 @@ class Run:
             >>> run.log_metric("val_auc", 0.91, step=10)
         """
         # While the run is open this method is shadowed by the journal's own append, see _hand_out.
-        writer = self._open_writer((key,))
+        writer = self._recording.open((key,))
         if writer is not None:
             writer.journal.append(key, value, step)
 
@@ -134,17 +102,17 @@ class Run:
             metrics: Values by name. Nested maps are joined with dots.
             step: The step of all of them; without one, each metric's next integer.
         """
-        writer = self._writer or self._open_writer(metrics)
+        writer = self._recording.writer or self._recording.open(metrics)
         if writer is None:
             return
         if not isinstance(metrics, Mapping):
-            self._on_trouble("?", Refused(f"log takes a dict of metrics, not {type(metrics).__name__}"))
+            self._recording.on_trouble("?", Refused(f"log takes a dict of metrics, not {type(metrics).__name__}"))
             return
         try:
             if any(isinstance(value, Mapping) for value in metrics.values()):
                 metrics = dict(_flatten(metrics))
         except Exception as error:  # a map within itself, or one that is none: what can be had is tried one by one
-            self._on_trouble("?", Refused(f"the metrics could not be read: {type(error).__name__}"))
+            self._recording.on_trouble("?", Refused(f"the metrics could not be read: {type(error).__name__}"))
         writer.journal.append_all(metrics, step)
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -163,7 +131,7 @@ class Run:
         """
         if goal not in _GOALS:
             raise UsageError(f"the goal of {key!r} is {goal!r}", hint='use goal="min" or goal="max"')
-        self._note_down("logged", {"goals": {str(key): goal}})
+        self._recording.note_down("logged", {"goals": {str(key): goal}})
 
     # -- everything else
 
@@ -184,16 +152,16 @@ class Run:
         """
         plain = to_plain(params)
         if not isinstance(plain, dict):
-            self._on_trouble("params", Refused(f"log_params takes a dict, not {type(params).__name__}"))
+            self._recording.on_trouble("params", Refused(f"log_params takes a dict, not {type(params).__name__}"))
             return
         for key, value in plain.items():
             present = self._params.get(key)
             if key in self._params and present != value and not isinstance(value, dict):
-                self._notices.warn(
+                self._recording.notices.warn(
                     f"param {key!r:.60} was {present!r:.40} and is now {value!r:.40}; the last one stands"
                 )
         self._params.update(plain)
-        self._note_down("logged", {"params": plain})
+        self._recording.note_down("logged", {"params": plain})
 
     def set_tag(self, key: str, value: object) -> None:
         """Set one tag: a word about the run, to find it by."""
@@ -207,14 +175,14 @@ class Run:
         """
         plain = to_plain(tags)
         if not isinstance(plain, dict):
-            self._on_trouble("tags", Refused(f"set_tags takes a dict, not {type(tags).__name__}"))
+            self._recording.on_trouble("tags", Refused(f"set_tags takes a dict, not {type(tags).__name__}"))
             return
         self._tags.update(plain)
-        self._note_down("logged", {"tags": plain})
+        self._recording.note_down("logged", {"tags": plain})
 
     def note(self, text: str) -> None:
         """Write down a remark about the run."""
-        self._note_down("note", {"text": str(to_plain(text))})
+        self._recording.note_down("note", {"text": str(to_plain(text))})
 
     def describe(
         self,
@@ -229,13 +197,13 @@ class Run:
         facts = {"params": dict(params), "tags": dict(tags), "name": name, "experiment": experiment}
         given = {key: value for key, value in facts.items() if value}
         if given:
-            self._note_down("logged", given)
+            self._recording.note_down("logged", given)
         for text in notes:
             self.note(text)
 
     def record_seed(self, facts: Mapping[str, object]) -> None:
         """Record what :func:`gtrack.set_seed` did."""
-        self._note_down("logged", {"seed": dict(facts)})
+        self._recording.note_down("logged", {"seed": dict(facts)})
 
     # -- state
 
@@ -252,12 +220,12 @@ class Run:
     @property
     def active(self) -> bool:
         """True until the run is ended."""
-        return self._status is None
+        return self._recording.status is None
 
     @property
     def status(self) -> str:
         """``running``, or how the run ended."""
-        return self._status or "running"
+        return self._recording.status or "running"
 
     @property
     def info(self) -> RunInfo:
@@ -267,12 +235,12 @@ class Run:
     @property
     def owner(self) -> bool:
         """True in the process that started the run: its end is the run's end."""
-        return self._identity.owner
+        return self._recording.identity.owner
 
     @property
     def console_stem(self) -> str | None:
         """The path of this process's console files, without their endings; None when nothing is recorded."""
-        writer = self._open_writer()
+        writer = self._recording.open()
         return None if writer is None else writer.stem
 
     def environ(self) -> dict[str, str]:
@@ -281,9 +249,9 @@ class Run:
         Example:
             >>> subprocess.run(["python", "worker.py"], env={**os.environ, **run.environ()})
         """
-        out = {"GTRACK_RUN_ID": self.id, "GTRACK_SESSION": self._identity.session}
-        if self._spool is not None:
-            out["GTRACK_SPOOL"] = self._spool
+        out = {"GTRACK_RUN_ID": self.id, "GTRACK_SESSION": self._recording.identity.session}
+        if self._recording.spool is not None:
+            out["GTRACK_SPOOL"] = self._recording.spool
         return out
 
     def end(self, status: str = "finished", error: BaseException | Mapping[str, object] | None = None) -> None:
@@ -301,89 +269,35 @@ class Run:
         wrote = self._close(status, error)
         if wrote is None:
             return
-        state = None
-        if wrote and self._spool is not None:
-            from gtrack.ops.finish import finish
-
-            # That the run is kept elsewhere was told when it began.
-            warn = self._warn_of_disk if self._is_at_home() else _say_nothing
-            state = finish(self.id, self._spool, self._repository(), warn=warn)
-        if self._identity.owner:
+        state = self._recording.record() if wrote else None
+        if self.owner:
             self._say_goodbye(state)
 
     def end_abruptly(self, status: str) -> None:
         """End the run from a signal handler: write the end, and let a separate process record it."""
-        if self._close(status, None) and self._root is not None:
+        if self._close(status, None) and self._recording.root is not None:
             from gtrack.ops.finish import record_detached
 
-            record_detached(self._root, environment())
+            record_detached(self._recording.root, environment())
 
     def _close(self, status: str, error: BaseException | Mapping[str, object] | None) -> bool | None:
-        """Write the end and close the files; whether there were any, or None when the run had ended before."""
-        with self._lock:
-            if self._status is not None:
-                return None
-            self._status = status
-            writer, self._writer = self._writer, None
+        if self._recording.status is None:
             self.__dict__.pop("log_metric", None)
-        self._stop.set()
-        if self._console is not None:
-            self._console.stop()
-        lifecycle.forget(self)
-        if writer is None:
-            return False
-        if self._identity.owner:
-            end = {"status": status, "ended": now_ns() // 1000}
-            try:
-                writer.ledger.append("end", {**end, "error": self._describe(error, writer.stem + ".journal")})
-            except OSError as trouble:
-                with contextlib.suppress(OSError):  # a full disk may have room for less
-                    writer.ledger.append("end", end)
-                self._warn_of_disk(f"how the run ended could not be written: {trouble.strerror or trouble}")
-        writer.close()
-        return True
+        wrote = self._recording.close(status, error)
+        if wrote is not None:
+            lifecycle.forget(self)
+        return wrote
 
-    def _describe(self, error: BaseException | Mapping[str, object] | None, journal: str) -> object:
-        if not isinstance(error, BaseException):
-            return error
-        from gtrack.ops.failure import describe_failure
-
-        return describe_failure(error, journal=journal, oom_kills=self._oom_kills)
-
-    def _repository(self) -> Repository | None:
-        """The repository; a process that joined the run opens it anew."""
-        if self._repo is None and self._root is not None:
-            from gtrack.branch.repository import Repository
-
-            try:
-                self._repo = Repository(self._root, environment())
-            except (GtrackError, OSError) as error:
-                self._notices.warn(str(error))
-            else:
-                lifecycle.at_exit(self._repo.close)
-        return self._repo
-
-    def _warn_of_disk(self, text: str) -> None:
-        """Warn of what a full or broken disk does; once, whatever else it does later."""
-        self._notices.warn(text, once="disk")
-
-    def _is_at_home(self) -> bool:
-        """Tell whether the run's files are where they belong."""
-        if self._repo is None or self._spool is None:
-            return not self._identity.owner
-        return self._spool == os.path.abspath(self._settings.spool or self._repo.paths.spool)
-
-    def _say_goodbye(self, state: object) -> None:
-        from gtrack.model.state import RunState
+    def _say_goodbye(self, state: RunState | None) -> None:
         from gtrack.ops.headline import headline_metrics, number
 
-        metrics = headline_metrics(state) if isinstance(state, RunState) else []
+        metrics = headline_metrics(state) if state is not None else []
         shown = ", ".join(f"{key}={number(value)}" for key, value in metrics)
         took = _duration(time.monotonic() - self._started)
-        line = f"run {self.id[:SHORT]} {self.name} {self._status} in {took}"
-        if state is None and self._spool is not None:
-            line += f"; it waits in {self._spool}"
-        self._notices.say(f"{line}: {shown}" if shown else line)
+        line = f"run {self.id[:SHORT]} {self.name} {self.status} in {took}"
+        if state is None and self._recording.spool is not None:
+            line += f"; it waits in {self._recording.spool}"
+        self._recording.notices.say(f"{line}: {shown}" if shown else line)
 
     # -- the life of the process
 
@@ -402,8 +316,9 @@ class Run:
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """Pickle by reference: the other process joins the run."""
-        where = (self._spool, self._root, dict(self._next_steps))
-        return _join, (self.id, self._identity.session, self.name, self.experiment, *where)
+        part = self._recording
+        where = (part.spool, part.root, dict(part.next_steps))
+        return _join, (self.id, part.identity.session, self.name, self.experiment, *where)
 
     def __repr__(self) -> str:
         return f"<gtrack.Run {self.id[:SHORT]} {self.name} {self.status}>"
@@ -418,103 +333,12 @@ class Run:
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's files; the first log call in the child opens its own."""
-        self._lock = threading.RLock()
-        self._stop = threading.Event()
-        self._identity = Identity(self.id, self._identity.session, owner=False, rank=self._identity.rank)
-        self._repo = None  # its open files share their positions with the parent's
-        self._console = None
-        writer, self._writer = self._writer, None
         self.__dict__.pop("log_metric", None)
-        if writer is not None:
-            writer.abandon_in_child(self.log_metric)
+        self._recording.after_fork_in_child(self.log_metric)
 
     def _hand_out(self, writer: SpoolWriter) -> None:
         """Let callers of ``log_metric`` reach the journal without a call in between: it halves the overhead."""
         self.__dict__["log_metric"] = writer.journal.append
-
-    def _open_writer(self, keys: object = ()) -> SpoolWriter | None:
-        writer = self._writer
-        if writer is not None:
-            return writer
-        with self._lock:
-            if self._status is not None:
-                self._late(keys)
-                return None
-            if self._spool is None or self._writer is not None:
-                return self._writer
-            try:
-                self._writer = join(
-                    self._spool, self._identity, on_trouble=self._on_trouble, next_steps=self._next_steps
-                )
-            except OSError as error:
-                self._on_trouble("spool", error)
-                return None
-            self._hand_out(self._writer)
-            threading.Thread(target=self._keep_safe, name="gtrack-sync", daemon=True).start()
-            return self._writer
-
-    def _note_down(self, kind: str, fields: Mapping[str, object]) -> None:
-        writer = self._open_writer()
-        if writer is None:
-            return
-        try:
-            writer.ledger.append(kind, fields)
-        except OSError as error:
-            self._on_trouble(kind, error)
-
-    def _late(self, keys: object) -> None:
-        """Warn once of a call after the end, and count its values as rejected."""
-        for key in keys if isinstance(keys, Iterable) else ():
-            name = key if isinstance(key, str) and 0 < len(key) <= _LATE_KEY and len(self._missed) < _LATE_KEYS else "?"
-            if not self._missed and self._identity.owner and self._spool is not None:
-                lifecycle.at_exit(self._record_late)
-            self._missed[name] = self._missed.get(name, 0) + 1
-        message = f"run {self.id[:SHORT]} has ended: what is logged to it now is not recorded"
-        if self._settings.strict:
-            raise UsageError(message, hint="start a new run, or resume this one: start_run(run_id=..., resume=True)")
-        self._notices.warn(message)
-
-    def _record_late(self) -> None:
-        if not self._identity.owner:
-            return  # a forked child inherits what its parent has to do
-        repo = self._repository()
-        if repo is not None and self._spool is not None:
-            from gtrack.ops.late import record_late
-
-            record_late(self._identity, self._spool, repo, self._missed, warn=self._notices.warn)
-
-    def _on_trouble(self, key: str, error: Exception) -> None:
-        """Warn once a kind of trouble; training goes on, unless the user asked for strictness."""
-        if isinstance(error, OSError) and self._status is not None:
-            self._late((key,))
-            return
-        if self._settings.strict:
-            raise UsageError(f"{key!r:.80} was not logged: {error}") from error
-        if isinstance(error, OSError):
-            self._warn_of_disk(f"values are not being recorded: {error.strerror or error}")
-        else:
-            self._notices.warn(f"{key!r:.80} was not logged: {error}", once=f"refused {key!r:.80}")
-
-    def _keep_safe(self) -> None:
-        """Now and then ask the disk to keep what was written, and commit a segment where that is wanted."""
-        stop, writer, every = self._stop, self._writer, self._settings.segment_every
-        pause = min(_SYNC_EVERY, every or _SYNC_EVERY)
-        last = time.monotonic()
-        while not stop.wait(pause) and writer is not None:
-            with contextlib.suppress(OSError):  # a full disk may have room again later; the log calls tell
-                writer.sync()
-            if every and time.monotonic() - last >= every and self._root is not None and self._identity.owner:
-                last = time.monotonic()
-                from gtrack.ops.finish import record_detached
-
-                record_detached(self._root, environment(), live=self.id)
-
-    def _start_console(self, writer: SpoolWriter) -> None:
-        from gtrack.spool.console import Console
-
-        self._console = Console.start(writer.stem, env=environment())
-        if self._console is None:
-            self._notices.warn("the console output cannot be kept")
 
 
 def _join(
@@ -527,26 +351,20 @@ def _join(
     next_steps: Mapping[str, int],
 ) -> Run:
     """Join a run from another process, as unpickling does."""
-    settings = Settings.from_env(environment())
     run = Run.__new__(Run)
     run.id, run.name, run.experiment, run.parent = run_id, name, experiment, None
     launcher = detect_launcher(environment())
     rank = NO_RANK if launcher is None or launcher.rank is None else launcher.rank
-    run._identity = Identity(run_id, session, owner=False, rank=rank)
-    run._settings = settings
-    run._repo, run._root = None, root
-    run._oom_kills = None
-    run._next_steps = next_steps
-    run._notices = Notices(quiet=settings.quiet, run=run_id)
     run._params, run._tags = {}, {}
     run._started = time.monotonic()
-    run._status = None
-    run._missed = {}
-    run._lock = threading.RLock()
-    run._console = None
-    run._stop = threading.Event()
-    run._spool = spool
-    run._writer = None
+    run._recording = Recording(
+        Identity(run_id, session, owner=False, rank=rank),
+        settings=Settings.from_env(environment()),
+        root=root,
+        spool=spool,
+        next_steps=next_steps,
+        on_open=run._hand_out,
+    )
     lifecycle.register(run)
     return run
 
@@ -557,10 +375,6 @@ def _entry(key: object, value: object) -> dict[Any, object]:
         return {key: value}
     except TypeError:
         return {str(to_plain(key)): value}
-
-
-def _say_nothing(text: str) -> None:
-    """Take a warning that the user has had already."""
 
 
 def _flatten(metrics: Mapping[str, object], prefix: str = "") -> list[tuple[str, Any]]:

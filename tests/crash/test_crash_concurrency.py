@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 from harness import checkout, environment, git, gtrack_command, run
 
 import gtrack
+from gtrack.branch.repository import Repository
 from gtrack.ops.fsck import check
 
 
@@ -176,6 +178,20 @@ def test_every_object_of_the_last_commit_comes_back_after_a_prune(repo: Path) ->
         assert check(opened, repair=True).findings == ()
     assert_all_there(repo, ids)
     assert_git_is_content(repo)
+
+
+def test_the_lock_of_a_git_that_packs_references_is_respected_after_a_gtrack_was_killed(repo: Path) -> None:
+    record_many(repo, processes=1, runs=2)
+    lock = repo / ".git/refs/heads/gtrack.lock"
+    (repo / ".git/gtrack/setting-ref").write_text(git(repo, "rev-parse", "gtrack").strip())
+    lock.touch()
+    # It raises when somebody else has removed it by then, which pytest makes a failure.
+    packing = threading.Timer(0.5, lock.unlink)
+    packing.start()
+    with Repository(str(repo), os.environ) as opened:
+        tip = opened.tip
+        assert opened.refs.compare_and_set(opened.branch, tip, git(repo, "rev-parse", "gtrack~1").strip())
+    packing.join()
 
 
 def test_a_snapshot_that_git_pruned_is_let_go_by_the_repair(repo: Path) -> None:

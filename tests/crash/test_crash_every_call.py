@@ -21,6 +21,8 @@ from harness import (
     training_command,
 )
 
+import gtrack
+
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt install strace")
 
 _LIST = gtrack_command("ls")
@@ -46,19 +48,27 @@ def kill_training(family: str, template: Path, tmp_path: Path, *, every: int) ->
         repo, oracle = next(fresh), tmp_path / f"oracle-{kill.call}-{kill.number}"
         assert run_until(kill, training_command(repo, oracle), tmp_path), f"not killed at {kill}"
         recover_and_check(repo, template, kill, oracle)
-    last = {kill.call: kill for kill in kills}
-    if family != "create":  # how many files the interpreter opens for reading is its own affair
-        for kill in last.values():
-            assert not run_until(Kill(kill.call, kill.number + 1), training_command(next(fresh), oracle), tmp_path)
+    if family == "create":
+        return  # how many files the interpreter opens for reading is its own affair
+    for last in {kill.call: kill for kill in kills}.values():
+        beyond, repo, oracle = Kill(last.call, last.number + 1), next(fresh), tmp_path / f"oracle-beyond-{last.call}"
+        assert not run_until(beyond, training_command(repo, oracle), tmp_path), "a moment was left out"
+        assert Acknowledged.read(oracle).ended
+        recover_and_check(repo, template, beyond, oracle)
 
 
 def recover_and_check(repo: Path, template: Path, kill: Kill, *oracles: Path) -> None:
+    ended = {
+        path.parent.name for path in (repo / ".git/gtrack/spool").glob("*/*.jsonl") if b'"end"' in path.read_bytes()
+    }
     done = run(_LIST, repo)
     assert done.returncode == 0, f"{kill}\n{done.stderr}"
     assert "warning" not in done.stderr, f"{kill}\n{done.stderr}"
     try:
         for oracle in oracles:
             assert_recorded(repo, Acknowledged.read(oracle))
+        with gtrack.Repo(str(repo)) as opened:
+            assert {opened.run(run_id).status for run_id in ended} <= {"finished"}, "the end was written, and is lost"
         assert_healthy(repo, template)
     except AssertionError as error:
         raise AssertionError(f"killed at {kill}: {error}") from error

@@ -16,6 +16,8 @@ from gtrack.errors import ConflictError, DamageError, RepositoryError
 __all__ = ["Refs"]
 
 _PATIENCE = 10.0
+_LEFT = 2.0
+"""Seconds after which an empty lock of ours was left: it is filled in less than a millisecond."""
 _DEPTH = 5
 """How many symbolic references git follows."""
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
@@ -74,12 +76,10 @@ class Refs:
         marker = os.path.join(self._home, "setting-ref")
         path = os.path.join(self._common, *self._follow(name)[0].split("/"))
         lock = path + ".lock"
-        if os.path.exists(marker):
-            # A gtrack that held the repository's lock before us was killed while setting a reference.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(lock)
-        with open(marker, "wb"):
-            pass
+        was_killed = os.path.exists(marker)
+        _remove_left_lock(lock, marker)
+        with open(marker, "w", encoding="ascii") as file:
+            file.write(new)
         deadline = time.monotonic() + _PATIENCE
         try:
             while True:
@@ -92,6 +92,8 @@ class Refs:
                             hint=f"if no git is running: rm {lock}",
                         ) from None
                     time.sleep(0.02)
+                    if was_killed:
+                        _remove_left_lock(lock, marker)
                 else:
                     return self._set(name, path, fd, old, new)
         finally:
@@ -176,6 +178,22 @@ class Refs:
                 f"{name.removeprefix('refs/heads/')!r}: git cannot hold both",
                 hint=f"rename it, or choose another name: git config gtrack.branch {parts[-1]}-runs",
             )
+
+
+def _remove_left_lock(lock: str, marker: str) -> None:
+    """Remove the lock of a gtrack that held the repository's lock before us, and was killed while setting a reference.
+
+    It left its marker too. But a lock beside a marker may also be git's, which packs references at this moment, and
+    must not be taken from it: ours holds what the marker names, or nothing yet, and then it grows old.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        with open(marker, "rb") as file:
+            meant = file.read().strip()
+        with open(lock, "rb") as file:
+            held = file.read().strip()
+            age = time.time() - os.fstat(file.fileno()).st_mtime
+        if (held == meant) if held else (age > _LEFT):
+            os.unlink(lock)
 
 
 def _open_lock(path: str) -> int:

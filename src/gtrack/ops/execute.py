@@ -7,7 +7,6 @@ and it lives on, still recorded, when gtrack itself is killed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -129,7 +128,7 @@ def execute(
 def _wait(child: subprocess.Popen[bytes]) -> int:
     """Wait for the command in short stretches: a signal that the kernel hands to another thread wakes no wait."""
     while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):
             return child.wait(timeout=1.0)
 
 

@@ -25,6 +25,7 @@ from gtrack.spool.directory import SpoolRun, Writer, hold_folder, list_spool
 __all__ = ["Recovered", "recover", "seal_spools", "spools_of"]
 
 SEALED = ".sealed"
+_SWEEP_EVERY = 3600.0
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ def recover(repo: Repository, extra_spools: Sequence[str] = (), *, timeout: floa
         return Recovered()
     with repo.lock(timeout):
         out = seal_spools(repo, [run for run in spools_of(repo, extra_spools) if _is_due(run)])
-        sweep_sealed(repo, [repo.paths.spool, *extra_spools])
+        if _is_time_to_sweep(repo):
+            sweep_sealed(repo, [repo.paths.spool, *extra_spools])
     return out
 
 
@@ -116,18 +118,32 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
 def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
     """Remove sealed spools after a day, once the branch is seen to hold all of it. The caller holds the lock."""
     keep.sweep(repo)
-    tree = None
     for folder in (os.path.join(spool, SEALED) for spool in spools):
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(folder):
                 path = os.path.join(folder, name)
-                if time.time() - os.stat(path).st_mtime < keep.DAY:
-                    continue
-                tree = tree or repo.tree_of(keep.readable_tip(repo))
-                if seal(SpoolRun(path), load_run_files(repo, [tree], name[:32])).files:
-                    _put_back(path, name)
-                else:
-                    shutil.rmtree(path, ignore_errors=True)
+                if time.time() - os.stat(path).st_mtime >= keep.DAY:
+                    # What cannot be compared stays: it must not keep other runs from being recorded.
+                    with contextlib.suppress(GtrackError, OSError, ValueError, KeyError):
+                        _sweep_one(repo, path, name)
+
+
+def _sweep_one(repo: Repository, path: str, name: str) -> None:
+    tree = repo.tree_of(keep.readable_tip(repo))
+    if seal(SpoolRun(path), load_run_files(repo, [tree], name[:32])).files:
+        _put_back(path, name)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_time_to_sweep(repo: Repository) -> bool:
+    """Once an hour: looking at every spool of the last day costs more than recording one run."""
+    mark = os.path.join(repo.paths.home, "swept")
+    with contextlib.suppress(FileNotFoundError):
+        if 0 <= time.time() - os.stat(mark).st_mtime < _SWEEP_EVERY:
+            return False
+    with open(mark, "wb"):
+        return True
 
 
 def _load(repo: Repository, tree: str | None, run_id: str) -> RunFiles:
