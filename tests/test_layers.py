@@ -1,0 +1,94 @@
+"""The layers of docs/design.md: imports point downwards only, and some things are known in one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src"
+LAYERS = [
+    {"errors", "ids", "clock", "text", "config", "paths", "notices"},
+    {"model"},
+    {"format"},
+    {"capture"},
+    {"spool"},
+    {"branch"},
+    {"ops"},
+    {"run", "recording", "lifecycle", "fluent", "reader", "wrap", "info"},
+    {"cli", "demo", "__main__", "__init__"},
+]
+"""From the bottom up; modules of one layer may import each other."""
+
+TYPES_ONLY = {
+    ("gtrack.lifecycle", "gtrack.run"),
+    *(
+        (f"gtrack.ops.{name}", "gtrack.reader")
+        for name in ("edit", "record", "setup", "fsck", "fsck_curves", "fsck_local", "fsck_runs", "fsck_tree", "ingest")
+    ),
+}
+"""Imports that point upwards, for annotations alone: each with what it is handed by its caller."""
+
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((SOURCE / "gtrack").rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        yield ".".join(parts), ast.parse(path.read_text())
+
+
+def imports_of(tree: ast.AST, *, types: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield every imported module, and whether that is for type checking alone."""
+    for node in ast.iter_child_nodes(tree):
+        only_types = types or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, types
+            yield from ((f"{node.module}.{alias.name}", types) for alias in node.names)
+        else:
+            yield from imports_of(node, types=only_types)
+
+
+def layer_of(module: str) -> int:
+    parts = module.split(".")
+    return LEVEL[parts[1] if len(parts) > 1 else "__init__"]
+
+
+ALL = dict(modules())
+
+
+@pytest.mark.parametrize("module", sorted(ALL))
+def test_imports_point_downwards(module: str) -> None:
+    for imported, types in imports_of(ALL[module]):
+        if imported not in ALL or imported == module:
+            continue
+        upwards = layer_of(imported) > layer_of(module)
+        allowed = types and (module, imported) in TYPES_ONLY
+        assert not upwards or allowed, f"{module} imports {imported}"
+
+
+def test_every_module_is_in_a_layer() -> None:
+    assert {module.split(".")[1] for module in ALL if "." in module} <= set(LEVEL)
+
+
+def test_only_the_branch_layer_knows_dulwich() -> None:
+    users = {module for module, tree in ALL.items() for name, _ in imports_of(tree) if name.split(".")[0] == "dulwich"}
+    assert users
+    assert all(module.startswith("gtrack.branch.") for module in users), users
+
+
+def test_only_configuration_and_faces_read_the_environment() -> None:
+    readers = {
+        module
+        for module, tree in ALL.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("environ", "getenv")
+        and ast.dump(node.value).find("'os'") > 0
+    }
+    faces = {module for module in readers if module.split(".")[1] in ("cli", "demo")}
+    assert readers - faces <= {"gtrack.config"}, readers
