@@ -103,17 +103,8 @@ class Run:
             step: The step of all of them; without one, each metric's next integer.
         """
         writer = self._recording.writer or self._recording.open(metrics)
-        if writer is None:
-            return
-        if not isinstance(metrics, Mapping):
-            self._recording.on_trouble("?", Refused(f"log takes a dict of metrics, not {type(metrics).__name__}"))
-            return
-        try:
-            if any(isinstance(value, Mapping) for value in metrics.values()):
-                metrics = dict(_flatten(metrics))
-        except Exception as error:  # a map within itself, or one that is none: what can be had is tried one by one
-            self._recording.on_trouble("?", Refused(f"the metrics could not be read: {type(error).__name__}"))
-        writer.journal.append_all(metrics, step)
+        if writer is not None:
+            writer.journal.append_all(metrics, step)
 
     def log(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log several metrics of one moment; the same as :meth:`log_metrics`."""
@@ -375,14 +366,6 @@ def _entry(key: object, value: object) -> dict[Any, object]:
         return {key: value}
     except TypeError:
         return {str(to_plain(key)): value}
-
-
-def _flatten(metrics: Mapping[str, object], prefix: str = "") -> list[tuple[str, Any]]:
-    out: list[tuple[str, Any]] = []
-    for key, value in metrics.items():
-        name = f"{prefix}{key}"
-        out.extend(_flatten(value, name + ".") if isinstance(value, Mapping) else [(name, value)])
-    return out
 
 
 def _duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from operator import index
 from time import time_ns
 from typing import Any
@@ -25,6 +25,7 @@ Heir = Callable[[str, Any, Any], None]
 
 _pack = records.RECORD.pack
 _write = os.write
+_MAX_DEPTH = 32
 
 
 class Refused(Exception):  # noqa: N818  (a signal between journal and run, not an error a user sees)
@@ -127,7 +128,7 @@ class Journal:
         """Write several values of one moment with one write; trouble goes to ``on_trouble``.
 
         Args:
-            values: Metric names and values.
+            values: Metric names and values. Maps among the values are taken apart, their names joined with dots.
             step: The step of all; None for each key's next one.
         """
         keys, rank, now = self._keys, self.rank, time_ns()
@@ -147,9 +148,11 @@ class Journal:
         except Exception:
             # One by one: what is good is kept, what is not is refused by name.
             try:
-                pairs = list(values.items())
-            except Exception as error:  # not a map after all
-                self._refuse("?", Refused(_said(error)))
+                pairs = list(_flatten(values))
+            except Exception as error:  # a map within itself, or none at all
+                self._refuse(
+                    "?", Refused(f"log takes a dict of metrics, not this {type(values).__name__}: {_said(error)}")
+                )
                 return
             for key, value in pairs:
                 self.append_at(key, value, step)
@@ -241,6 +244,18 @@ class Journal:
                 # Whole records go too: who wrote several at once tries them one by one, and none must be there twice.
                 os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
                 raise
+
+
+def _flatten(values: Mapping[Any, object], prefix: str = "", depth: int = 0) -> Iterator[tuple[Any, object]]:
+    """Yield the values of nested maps, with their names joined by dots."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"nested more than {_MAX_DEPTH} deep")
+    for key, value in values.items():
+        name = f"{prefix}{key}" if prefix else key
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{name}.", depth + 1)
+        else:
+            yield name, value
 
 
 def _lock(fd: int) -> bool:
