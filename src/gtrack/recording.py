@@ -158,7 +158,7 @@ class Recording:
 
         # That the run is kept elsewhere was told when it began.
         warn = self._warn_of_disk if self._is_at_home() else _say_nothing
-        return finish(self.identity.run_id, self.spool, self.repository(), warn=warn)
+        return finish(self.identity.run_id, self.spool, self.repository(), owner=self.identity.owner, warn=warn)
 
     def repository(self) -> Repository | None:
         """Return the repository; a process that joined the run opens it anew."""

@@ -197,7 +197,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
 def is_written(repo: Path, run_id: str) -> bool:
     """Tell whether a process may still write to a run."""
     writers = SpoolRun(str(repo / ".git/gtrack/spool" / run_id)).writers()
-    return any(writer.is_alive(writer.entries()) for writer in writers)
+    return any(writer.is_alive() for writer in writers)
 
 
 def copies(template: Path, folder: Path) -> Iterator[Path]:

@@ -49,7 +49,7 @@ def _acquire(fd: int, path: str, timeout: float) -> None:
                     hint="wait for it, or see who it is with: fuser -v " + path,
                 ) from None
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.05)
+            pause = min(pause * 1.5, 0.005)
         except OSError:
             return  # no locks on this disk: the compare-and-set on the branch still keeps writers apart
         else:

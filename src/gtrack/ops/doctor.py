@@ -223,7 +223,7 @@ def _live(repo: Repository, settings: Settings) -> Check:
     from gtrack.ops.recover import spools_of
 
     runs = spools_of(repo, settings.extra_spools)
-    live = sum(any(writer.is_alive(writer.entries()) for writer in run.writers()) for run in runs)
+    live = sum(any(writer.is_alive() for writer in run.writers()) for run in runs)
     ended = len(runs) - live
     if ended:
         return Check("live runs", "warn", f"{live} live, {ended} ended and not recorded yet", "gtrack ls")

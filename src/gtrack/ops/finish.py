@@ -22,7 +22,13 @@ _RECOVER = "import sys; from gtrack.ops.finish import main; main(*sys.argv[1:])"
 
 
 def finish(
-    run_id: str, spool: str, repo: Repository | None, *, warn: Callable[[str], None], timeout: float = 60.0
+    run_id: str,
+    spool: str,
+    repo: Repository | None,
+    *,
+    owner: bool,
+    warn: Callable[[str], None],
+    timeout: float = 60.0,
 ) -> RunState | None:
     """Record a run whose files are closed, together with every other one that waits.
 
@@ -30,6 +36,7 @@ def finish(
         run_id: The run.
         spool: The spool it is in.
         repo: The repository; without one the run waits for ``gtrack ingest``.
+        owner: The caller's end is the run's end, so that there certainly is something to record.
         warn: Called with a sentence when it cannot be recorded now. What was logged waits in the spool.
         timeout: Seconds to wait for the repository's lock.
 
@@ -41,7 +48,7 @@ def finish(
     from gtrack.ops.recover import recover
 
     try:
-        done = recover(repo, [spool], timeout=timeout)
+        done = recover(repo, [spool], timeout=timeout, certain=owner)
     except Exception as error:  # whatever it is, even a bug of ours: training is over and must not end with it
         reason = str(error) if isinstance(error, GtrackError | OSError) else f"{type(error).__name__}: {error}"
         warn(f"the run is not on the branch yet and waits in {spool}: {reason}")

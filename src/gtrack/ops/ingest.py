@@ -155,7 +155,7 @@ def _stage(source: str, target: str, skipped: list[tuple[str, str]], *, force: b
             raise DamageError("it is a symbolic link")
         seen = signature(source)
         run = SpoolRun(source)
-        alive = [writer for writer in run.writers() if writer.is_alive(writer.entries())]
+        alive = [writer for writer in run.writers() if writer.is_alive()]
         owners = run.owners()
         running = [writer for writer in alive if owners.get(writer.session) == writer.id]
         if running and not force:

@@ -56,4 +56,4 @@ def record_late(
     except OSError as error:
         warn(f"{sum(counts.values())} values that came too late could not be counted: {os.strerror(error.errno or 0)}")
         return
-    finish(identity.run_id, spool, repo, warn=warn)
+    finish(identity.run_id, spool, repo, owner=True, warn=warn)

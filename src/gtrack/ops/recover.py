@@ -57,13 +57,16 @@ def spools_of(repo: Repository, extra: Sequence[str]) -> list[SpoolRun]:
     return runs
 
 
-def recover(repo: Repository, extra_spools: Sequence[str] = (), *, timeout: float = 60.0) -> Recovered:
+def recover(
+    repo: Repository, extra_spools: Sequence[str] = (), *, timeout: float = 60.0, certain: bool = False
+) -> Recovered:
     """Record every run whose process ended without doing so itself, killed ones included.
 
     Args:
         repo: The repository.
         extra_spools: Spools outside the repository to look into.
         timeout: Seconds to wait for the repository's lock.
+        certain: There is something to record: take the lock without a look.
 
     Raises:
         LockedError: Another process held the lock for all that time.
@@ -71,7 +74,7 @@ def recover(repo: Repository, extra_spools: Sequence[str] = (), *, timeout: floa
         OSError: The disk is full or read-only.
     """
     # A look without the lock: most commands find nothing to do.
-    if not any(_is_due(run) for run in spools_of(repo, extra_spools)):
+    if not certain and not any(_is_due(run) for run in spools_of(repo, extra_spools)):
         return Recovered()
     with repo.lock(timeout):
         out = seal_spools(repo, [run for run in spools_of(repo, extra_spools) if _is_due(run)])
@@ -161,7 +164,7 @@ def _is_due(run: SpoolRun) -> bool:
     Workers of a session wait for its owner: a launch of 64 ranks is one commit, not 64.
     """
     owners = run.owners()
-    alive = {w: w.is_alive(w.entries()) for w in run.writers()}
+    alive = {w: w.is_alive() for w in run.writers()}
     if not alive:
         return True
     busy = {w.session for w, is_alive in alive.items() if is_alive and owners.get(w.session) == w.id}

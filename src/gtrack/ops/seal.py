@@ -116,7 +116,7 @@ def _parts(run: SpoolRun, recorded: RunFiles) -> list[_Part]:
     parts = []
     for writer in run.writers():
         # Liveness first: a journal that is read after its writer was found gone cannot grow any more.
-        alive = writer.is_alive(writer.entries())
+        alive = writer.is_alive()
         try:
             journal = _read(writer)
         except (OSError, ValueError):
@@ -201,7 +201,7 @@ def _seal_end(
         "status": status if (status := closing.get("status", "killed")) in _STATUSES else "killed",
         "by": by,
         "ended": iso(moment),
-        "error": closing.get("error"),
+        "error": error if isinstance(error := closing.get("error"), Mapping) else None,
     }
     body |= _body(out, recorded, session, parts, curves=curves)
     body, files = spill.spill_long_values(body)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from gtrack.format import yaml
 from gtrack.ids import is_run_id
 from gtrack.spool.identity import Identity, is_alive
-from gtrack.spool.ledger import read_ledger
+from gtrack.spool.ledger import first_entry, read_ledger
 
 __all__ = ["SpoolRun", "Writer", "hold_folder", "list_spool", "read_document", "write_document"]
 
@@ -72,14 +72,10 @@ class Writer:
         except OSError:
             return []
 
-    def is_alive(self, entries: list[dict[str, object]]) -> bool:
-        """Tell whether the process may still write.
-
-        Args:
-            entries: What :meth:`entries` returned.
-        """
-        identity = next((Identity.from_dict(e) for e in entries if e["kind"] == "writer"), None)
-        if identity is not None and not identity.locked and any(e["kind"] in ("end", "closed") for e in entries):
+    def is_alive(self) -> bool:
+        """Tell whether the process may still write."""
+        identity = Identity.from_dict(first_entry(self.ledger) or {})
+        if identity is not None and not identity.locked and any(e["kind"] in ("end", "closed") for e in self.entries()):
             return False
         with contextlib.suppress(OSError):
             found = os.stat(self.journal)

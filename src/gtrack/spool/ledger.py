@@ -14,9 +14,10 @@ from gtrack.clock import now_ns
 from gtrack.format.plain import decode_line, encode_line
 from gtrack.spool.files import create_append_only
 
-__all__ = ["Ledger", "read_ledger"]
+__all__ = ["Ledger", "first_entry", "read_ledger"]
 
 _LIMIT = 256 << 20
+_FIRST_LINE = 64 << 10
 
 
 class Ledger:
@@ -83,3 +84,13 @@ def read_ledger(path: str) -> Iterator[dict[str, object]]:
         entry = decode_line(line)
         if entry is not None and isinstance(entry.get("kind"), str):
             yield entry
+
+
+def first_entry(path: str) -> dict[str, object] | None:
+    """Return the first line of a ledger, which says who writes it; None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(_FIRST_LINE)
+    except OSError:
+        return None
+    return decode_line(line[:-1]) if line.endswith(b"\n") else None
