@@ -78,10 +78,14 @@ class Objects:
 
         Raises:
             MissingObjectError: It is not here.
-            DamageError: It is of another type.
+            DamageError: It is damaged, or of another type.
         """
+        from dulwich.errors import ChecksumMismatch, FileFormatException
+
         try:
             found, data = self._store.get_raw(oid.encode())  # type: ignore[arg-type]
+        except (ChecksumMismatch, FileFormatException, AssertionError, zlib.error) as error:
+            raise DamageError(f"git object {oid} is damaged: {error}", hint="git fsck --full") from error
         except KeyError:
             fetched = self._missing(oid) if self._missing is not None else None
             if fetched is None:
