@@ -14,7 +14,7 @@ __all__ = ["LONG", "MARK", "restore_long_values", "spill_long_values"]
 LONG = 64 << 10
 """Bytes from which a param or tag value gets a file of its own."""
 MARK = "$values"
-_MAX_DOCUMENT = 1_000_000
+_MAX_DOCUMENT = 900_000
 _SPILLED = ("params", "tags", "notes")
 
 
