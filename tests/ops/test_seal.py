@@ -265,7 +265,7 @@ plain = st.recursive(
 def test_long_values_come_back_whole(params, many):
     if many:
         params |= {f"many {number}": "z" * 250 for number in range(5000)}
-    body, files = spill_long_values({"format": 1, "params": params, "tags": params})
+    body, _, files = spill_long_values({"format": 1, "params": params, "tags": params})
     assert len(yaml.dump(body)) <= yaml.MAX_BYTES
     assert all(name == f"values-{sha12(data)}.txt" for name, data in files.items())
     assert restore_long_values(body["params"], files.get) == params
@@ -274,8 +274,8 @@ def test_long_values_come_back_whole(params, many):
 def test_two_documents_may_both_have_more_values_than_they_can_hold(tmp_path):
     maps = [{f"{letter} {number}": letter * 250 for number in range(5000)} for letter in "ab"]
     spilled = [spill_long_values({"format": 1, "params": some}) for some in maps]
-    files = {name: data for _, more in spilled for name, data in more.items()}
-    merged = {key: value for body, _ in spilled for key, value in body["params"].items()}
+    files = {name: data for part in spilled for name, data in part.files.items()}
+    merged = {key: value for part in spilled for key, value in part.body["params"].items()}
     assert restore_long_values(merged, files.get) == {**maps[0], **maps[1]}
 
 

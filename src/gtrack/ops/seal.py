@@ -141,8 +141,8 @@ def _seal_start(out: Sealed, start: dict[str, object], parts: list[_Part], owner
     early.take(start)
     early.take(gather(entries, until_first_metric=True).to_dict())
     body = {**start, **early.to_dict()}
-    body, files = spill.spill_long_values(body)
-    out.add("run", "run.yaml", yaml.dump(body), body)
+    body, data, files = spill.spill_long_values(body)
+    out.add("run", "run.yaml", data, body)
     _add_files(out, files)
 
 
@@ -204,8 +204,7 @@ def _seal_end(
         "error": error if isinstance(error := closing.get("error"), Mapping) else None,
     }
     body |= _body(out, recorded, session, parts, curves=curves)
-    body, files = spill.spill_long_values(body)
-    data = yaml.dump(body)
+    body, data, files = spill.spill_long_values(body)
     out.add("end", names.end(stamp(moment), data), data, body, stamp(moment))
     _add_files(out, files)
 
@@ -213,8 +212,8 @@ def _seal_end(
 def _seal_summary(out: Sealed, recorded: RunFiles, session: str, part: _Part, *, curves: bool) -> None:
     segment = Segment(session, part.writer.id, part.first, part.fresh)
     body = {"format": 1, "session": session, **_body(out, recorded, session, [part], curves=curves)}
-    body, files = spill.spill_long_values(body)
-    out.add("summary", names.segment("summary", segment), yaml.dump(body), body)
+    body, data, files = spill.spill_long_values(body)
+    out.add("summary", names.segment("summary", segment), data, body)
     _add_files(out, files)
 
 

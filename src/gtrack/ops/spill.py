@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from gtrack.errors import UsageError
 from gtrack.format import names, yaml
 from gtrack.model.fold import merge_params
 
-__all__ = ["LONG", "MARK", "restore_long_values", "spill_long_values"]
+__all__ = ["LONG", "MARK", "Spilled", "restore_long_values", "spill_long_values"]
 
 LONG = 64 << 10
 """Bytes from which a param or tag value gets a file of its own."""
@@ -18,14 +19,28 @@ _MAX_DOCUMENT = 900_000
 _SPILLED = ("params", "tags", "notes")
 
 
-def spill_long_values(body: Mapping[str, object]) -> tuple[dict[str, object], dict[str, bytes]]:
+class Spilled(NamedTuple):
+    """A document that fits.
+
+    Attributes:
+        body: The document.
+        data: The document as YAML.
+        files: What it no longer holds itself, by the names of the files.
+    """
+
+    body: dict[str, object]
+    data: bytes
+    files: dict[str, bytes]
+
+
+def spill_long_values(body: Mapping[str, object]) -> Spilled:
     """Replace long texts among params, tags and notes by the names of files that hold them.
 
     Args:
         body: A document.
 
-    Returns:
-        The document that fits, and the files by name.
+    Raises:
+        UsageError: It is too long all the same.
     """
     files: dict[str, bytes] = {}
     out = dict(body)
@@ -33,29 +48,33 @@ def spill_long_values(body: Mapping[str, object]) -> tuple[dict[str, object], di
         for name in _SPILLED:
             if name in out:
                 out[name] = _shorten(out[name], limit, files)
-        if _fits(out):
-            return out, files
+        data = _fitting(out)
+        if data is not None:
+            return Spilled(out, data, files)
     # Very many short values: a whole map becomes one file, the largest first.
     for name in sorted(_SPILLED, key=lambda name: -len(repr(out.get(name)))):
         value = out.get(name)
         if not value:
             continue
-        data = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-        file = names.values(data)
-        files[file] = data
-        marker = {MARK: file, "bytes": len(data), "json": True}
+        text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        file = names.values(text)
+        files[file] = text
+        marker = {MARK: file, "bytes": len(text), "json": True}
         # Under the file's name, so that two documents of a run can both have such a map.
         out[name] = [marker] if name == "notes" else {file: marker}
-        if _fits(out):
-            break
-    return out, files
+        data = _fitting(out)
+        if data is not None:
+            return Spilled(out, data, files)
+    return Spilled(out, yaml.dump(out), files)
 
 
-def _fits(body: Mapping[str, object]) -> bool:
+def _fitting(body: Mapping[str, object]) -> bytes | None:
+    """Return a document as YAML, or None when it is too long."""
     try:
-        return len(yaml.dump(body)) <= _MAX_DOCUMENT
+        data = yaml.dump(body)
     except UsageError:
-        return False
+        return None
+    return data if len(data) <= _MAX_DOCUMENT else None
 
 
 def restore_long_values(value: object, read: Callable[[str], bytes | None]) -> object:
