@@ -1,0 +1,1 @@
+"""Measurements of gtrack beside a bare baseline or a peer: ``python -m benchmarks``."""
