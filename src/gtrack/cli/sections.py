@@ -217,7 +217,9 @@ def _sessions(run: RunState) -> Section:
     for session in run.sessions:
         remark = "forked" if session.fork else ""
         if session.previous:
-            remark += f"{', ' if remark else ''}resumed {clean(session.previous[: SHORT + 1])}"
+            # `gtrack log --run` adds to an ended run; that resumes nothing.
+            what = "added to" if session.details.get("appended") is True else "resumed"
+            remark += f"{', ' if remark else ''}{what} {clean(session.previous[: SHORT + 1])}"
         rows.append(
             [clean(session.id), value_text(session.status), instant(session.started), instant(session.ended), remark]
         )
