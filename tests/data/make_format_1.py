@@ -110,7 +110,7 @@ def write_runs(repo: Path) -> None:
         ["rm", "renamed child"],
         ["rm", "logged"],
         ["restore", "logged"],
-        ["run", "--name", "wrapped", "--", sys.executable, "-c", "print('kept output')"],
+        ["run", "--name", "wrapped", "--", "python", "-c", "print('kept output')"],
     ):
         assert cli(line) == 0, line
 
