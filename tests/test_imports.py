@@ -7,7 +7,7 @@ import sys
 
 import gtrack
 
-HEAVY = {"pyarrow", "fsspec", "dulwich", "numpy", "streamlit", "yaml", "click", "pandas", "torch"}
+HEAVY = {"pyarrow", "fsspec", "dulwich", "numpy", "streamlit", "yaml", "click", "lark", "pandas", "torch"}
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -16,6 +16,7 @@ LAYERS = [
     {"capture"},
     {"spool"},
     {"branch"},
+    {"index"},
     {"ops"},
     {"run", "recording", "lifecycle", "fluent", "reader", "wrap", "info"},
     {"cli", "demo", "__main__", "__init__"},

@@ -1,0 +1,1 @@
+"""Finding runs: the filter language, and what it compares."""
