@@ -131,7 +131,7 @@ ODD_PATHS = {
     f"{FOLDER}/a\\b": ("error", "not safe"),
     f"{FOLDER}/\x1b[2J": ("error", "not safe"),
     f"{FOLDER}/c:d": ("error", "not safe"),
-    f"{FOLDER}/\udc80\udcff": ("warning", "knows no such file"),
+    f"{FOLDER}/\udc80\udcff": ("error", "the path is not UTF-8"),
     f"{FOLDER}/run.yaml.0123456789ab.sig": None,
     f"{FOLDER}/gone.yaml.0123456789ab.sig": ("warning", "not there"),
     f"redacted/{'0' * 40}": None,

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from gtrack.branch.commit import FORMAT_FILE, format_file, read_format
 from gtrack.branch.listing import Entry, Listing
-from gtrack.branch.objects import BLOB_MODE
+from gtrack.branch.members import content_fault, fault, place, signed_file
 from gtrack.errors import FormatError, ParseError
 from gtrack.format import yaml
-from gtrack.format.names import parse_run_file, split_path
-from gtrack.ids import is_run_id, sha12
+from gtrack.format.names import split_path
+from gtrack.ids import is_run_id
 from gtrack.ops.fsck_findings import Findings
 
 __all__ = ["check_other", "check_shape", "group_files"]
 
 MOST_ENTRIES = 3000
 """Members from which a folder is slow to use on the large hosts."""
-
-_MODES = {0o120000: "a symbolic link", 0o160000: "a submodule", 0o100755: "an executable file"}
-_STAMP = r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z"
-_EVENT = rf"{_STAMP}-[0-9a-f]{{12}}\.yaml"
-_SLUG = r"(?!\.)(?:[a-z0-9._-]|%[0-9a-f]{2})+"
-_RUN = r"(?P<fan>[0-9a-f]{2})/(?P=fan)[0-9a-f]{30}"
-_OTHER = re.compile(
-    "|".join(
-        (
-            r"FORMAT",
-            r"README\.md",
-            rf"experiments/{_SLUG}/events/{_EVENT}",
-            rf"models/{_SLUG}/versions/[0-9a-f]{{32}}\.yaml",
-            rf"models/{_SLUG}/numbers/[1-9][0-9]*-[0-9a-f]{{32}}",
-            rf"models/{_SLUG}/events/{_EVENT}",
-            r"sweeps/[0-9a-z-]+/sweep\.yaml",
-            rf"views/{_SLUG}/{_EVENT}",
-            rf"tombstones/{_RUN}/{_EVENT}",
-            r"redacted/(?:[0-9a-f]{40}|[0-9a-f]{64})",
-        )
-    )
-)
-_SIGNATURE = re.compile(r"(?P<file>.+)\.[0-9a-f]{12}\.sig\Z")
-_DIGEST = re.compile(r"-([0-9a-f]{12})\.yaml\Z")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\:]")
 
 
 def check_shape(listing: Listing, found: Findings) -> list[Entry]:
@@ -63,8 +37,8 @@ def check_shape(listing: Listing, found: Findings) -> list[Entry]:
     for entry in listing.files:
         if entry.path in seen or entry.path in listing.folders:
             found.error(entry.path, "it stands twice in its folder")
-        elif entry.mode != BLOB_MODE:
-            found.error(entry.path, f"it is {_MODES.get(entry.mode, f'of the mode {entry.mode:o}')}, not a plain file")
+        elif (wrong := fault(entry.path, entry.mode)) is not None:
+            found.error(entry.path, wrong)
         elif _check_path(entry.path, paths, found):
             out.append(entry)
         seen.add(entry.path)
@@ -76,22 +50,14 @@ def check_shape(listing: Listing, found: Findings) -> list[Entry]:
 def _check_path(path: str, paths: set[str], found: Findings) -> bool:
     """Tell whether a path is known to the format."""
     parts = path.split("/")
-    if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts) or _UNSAFE.search(path):
-        found.error(path, "the path is not safe to check out")
-        return False
-    signed = _SIGNATURE.match(path)
-    if signed is not None:
-        if signed["file"] not in paths:
-            found.warning(path, "it signs a file that is not there")
+    signed = signed_file(path)
+    if signed is not None and signed not in paths:
+        found.warning(path, "it signs a file that is not there")
+    if place(path) is not None:
         return True
-    place = split_path(path)
-    if place is not None and parse_run_file(place[1]) is not None:
-        return True
-    if place is None and parts[0] == "runs" and len(parts) > 3 and is_run_id(parts[2]):
+    if split_path(path) is None and parts[0] == "runs" and len(parts) > 3 and is_run_id(parts[2]):
         found.error(path, f"the run belongs in runs/{parts[2][:2]}/{parts[2]}")
         return False
-    if place is None and _OTHER.fullmatch(path):
-        return True
     found.warning(path, "the format knows no such file; it is kept and has no effect")
     return False
 
@@ -125,9 +91,9 @@ def check_other(entry: Entry, data: bytes, found: Findings) -> None:
                 found.warning(entry.path, "its bytes are not those that gtrack writes")
         except FormatError as error:
             found.error(entry.path, error.message, error.hint)
-    digest = _DIGEST.search(entry.path)
-    if digest is not None and digest[1] != sha12(data):
-        found.error(entry.path, "the content does not match the digest in its name")
+    wrong = content_fault(place(entry.path), data)
+    if wrong is not None:
+        found.error(entry.path, wrong)
     elif entry.path.endswith(".yaml"):
         try:
             yaml.load(data)
