@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from urllib.parse import unquote_to_bytes
 
 __all__ = [
     "SHORT",
     "derived_ids",
+    "is_object_id",
     "is_run_id",
     "new_run_id",
     "new_session_id",
@@ -22,6 +22,7 @@ __all__ = [
 SHORT = 7
 """How many digits of a run id are shown."""
 
+_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _RUN_ID = re.compile(r"[0-9a-f]{32}\Z")
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789._-")
 
@@ -52,6 +53,11 @@ def new_session_id() -> str:
 def is_run_id(text: str) -> bool:
     """Tell whether ``text`` is a whole run id."""
     return _RUN_ID.match(text) is not None
+
+
+def is_object_id(text: str) -> bool:
+    """Tell whether ``text`` is a whole git object id, in hex: it can then be handed to git as an argument."""
+    return _OBJECT_ID.match(text) is not None
 
 
 def derived_ids(*parts: object) -> tuple[str, str]:
@@ -88,6 +94,8 @@ def slug(name: str) -> str:
 
 def unslug(text: str) -> str:
     """Return the name that :func:`slug` encoded."""
+    from urllib.parse import unquote_to_bytes
+
     return unquote_to_bytes(text).decode("utf-8", "surrogatepass")
 
 

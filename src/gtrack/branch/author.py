@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
-import socket
 from collections.abc import Mapping
 
 from gtrack.branch.gitconfig import GitConfig
@@ -29,7 +29,7 @@ def author(config: GitConfig | None, env: Mapping[str, str]) -> str:
     email = env.get("GIT_AUTHOR_EMAIL") or configured("author.email") or configured("user.email") or env.get("EMAIL")
     login = _login(env)
     name = _CRUD.sub(" ", name or login).strip() or "unknown"
-    email = _CRUD.sub("", email or f"{login}@{socket.gethostname()}").strip() or "unknown"
+    email = _CRUD.sub("", email or f"{login}@{os.uname().nodename}").strip() or "unknown"
     return f"{name} <{email}>"
 
 

@@ -31,11 +31,11 @@ class Edits:
         warnings: What the owner of the run should hear of.
     """
 
-    stage: tuple[str, ...]
-    remove: tuple[Change, ...]
-    restore: tuple[Change, ...]
-    left_out: tuple[LeftOut, ...]
-    warnings: tuple[str, ...]
+    stage: tuple[str, ...] = ()
+    remove: tuple[Change, ...] = ()
+    restore: tuple[Change, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def judge_edits(where: Where, changes: Iterable[Change]) -> Edits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 
 from gtrack.branch.git import Git
@@ -10,6 +11,9 @@ from gtrack.errors import GitError
 from gtrack.paths import RepositoryPaths
 
 __all__ = ["GitConfig", "read_git_config", "read_repository_config"]
+
+_SECTION = re.compile(r'\[([A-Za-z0-9-]+)(?: +"([^"\\]*)")?\]\Z')
+_VARIABLE = re.compile(r'([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:=([^"\\#;]*))?\Z')
 
 
 class GitConfig:
@@ -54,7 +58,8 @@ def read_git_config(paths: RepositoryPaths | None, git: Git | None, env: Mapping
             if paths is None:
                 raw = git.run(["config", "--null", "--list", "--global"]) + _system(git)
             else:
-                raw = git.run(["config", "--null", "--list"], git_dir=paths.git_dir)
+                # With hooks, or core.hooksPath would be what gtrack sets it to for its own processes.
+                raw = git.run(["config", "--null", "--list"], git_dir=paths.git_dir, hooks=True)
             entries = raw.decode("utf-8", "surrogateescape").split("\0")
             return GitConfig((e.partition("\n")[0], e.partition("\n")[2]) for e in entries if e)
         except GitError:
@@ -90,6 +95,37 @@ def _by_dulwich(paths: RepositoryPaths | None, env: Mapping[str, str]) -> Iterab
 
 
 def _file(path: str) -> Iterable[tuple[str, str]]:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError:
+        return []
+    plain = _parse_plain(text)
+    return list(_parse_by_dulwich(path)) if plain is None else plain
+
+
+def _parse_plain(text: str) -> list[tuple[str, str]] | None:
+    """Read a file without quotes, escapes and comments behind values, as git writes nearly all; None for another.
+
+    The first start of a run in a process would wait ten milliseconds for dulwich's reader to be imported.
+    See git-config(1), "Syntax".
+    """
+    out: list[tuple[str, str]] = []
+    section = ""
+    for line in map(str.strip, text.split("\n")):
+        if not line or line[0] in "#;":
+            continue
+        head, variable = _SECTION.match(line), _VARIABLE.match(line)
+        if head is not None:
+            section = head[1] + (f".{head[2]}" if head[2] is not None else "")
+        elif variable is not None and section:
+            out.append((f"{section}.{variable[1]}", "true" if variable[2] is None else variable[2].strip()))
+        else:
+            return None
+    return out
+
+
+def _parse_by_dulwich(path: str) -> Iterable[tuple[str, str]]:
     from dulwich.config import ConfigFile
 
     try:

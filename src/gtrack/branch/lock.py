@@ -5,16 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gtrack.errors import LockedError
 
 __all__ = ["repository_lock"]
 
+_PAUSE = 0.001
+_LONGEST_PAUSE = 0.01
+
 
 @contextmanager
-def repository_lock(home: str, *, timeout: float = 60.0) -> Iterator[None]:
+def repository_lock(home: str, *, timeout: float = 60.0, unless: Callable[[], bool] | None = None) -> Iterator[bool]:
     """Hold gtrack's lock on a repository.
 
     A lock of the kernel's: it is free as soon as its holder is gone, however that went.
@@ -22,6 +25,10 @@ def repository_lock(home: str, *, timeout: float = 60.0) -> Iterator[None]:
     Args:
         home: gtrack's folder in the git directory; it is made if need be.
         timeout: Seconds to wait.
+        unless: Tells that the lock is not needed any more: whoever held it has done what it was wanted for.
+
+    Yields:
+        False when it is not held, since it was not needed any more.
 
     Raises:
         LockedError: Another process held it for all that time.
@@ -31,15 +38,14 @@ def repository_lock(home: str, *, timeout: float = 60.0) -> Iterator[None]:
     path = os.path.join(home, "lock")
     fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
-        _acquire(fd, path, timeout)
-        yield
+        yield _acquire(fd, path, timeout, unless)
     finally:
         os.close(fd)
 
 
-def _acquire(fd: int, path: str, timeout: float) -> None:
-    deadline, pause = time.monotonic() + timeout, 0.001
-    while True:
+def _acquire(fd: int, path: str, timeout: float, unless: Callable[[], bool] | None) -> bool:
+    deadline, pause = time.monotonic() + timeout, _PAUSE
+    while unless is None or not unless():
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -49,8 +55,9 @@ def _acquire(fd: int, path: str, timeout: float) -> None:
                     hint="wait for it, or see who it is with: fuser -v " + path,
                 ) from None
             time.sleep(pause)
-            pause = min(pause * 1.5, 0.005)
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
         except OSError:
-            return  # no locks on this disk: the compare-and-set on the branch still keeps writers apart
+            return True  # no locks on this disk: the compare-and-set on the branch still keeps writers apart
         else:
-            return
+            return True
+    return False

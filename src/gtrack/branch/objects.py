@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from gtrack.branch.loose import BLOB, COMMIT, TREE, object_id, read_loose, write_loose
 from gtrack.errors import DamageError
 
 if TYPE_CHECKING:
@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOB", "BLOB_MODE", "COMMIT", "TREE", "TREE_MODE", "MissingObjectError", "Objects", "Tree", "parse_tree"]
 
-COMMIT, TREE, BLOB = 1, 2, 3
 BLOB_MODE, TREE_MODE = 0o100644, 0o040000
 Tree = dict[bytes, tuple[int, str]]
 """A tree's entries: name to (mode, object id in hex)."""
 
 _HASH_BYTES = {"sha1": 20, "sha256": 32}
-_KIND_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob"}
-_COMPRESSION = 1
-"""The level of zlib: git packs with its own later, and the fastest saves a third of the time here."""
-_ATTEMPTS = 10
 
 
 class MissingObjectError(DamageError, KeyError):
@@ -48,26 +43,33 @@ class Objects:
         object_format: str = "sha1",
         missing: Callable[[str], tuple[int, bytes] | None] | None = None,
     ) -> None:
+        self._hash_bytes = _HASH_BYTES[object_format]
+        self._format = object_format
+        self._missing = missing
+        self._path = os.path.join(common_dir, "objects")
+        self.written: dict[str, tuple[int, bytes]] = {}
+
+    @cached_property
+    def _store(self) -> DiskObjectStore:
+        """What knows packs and alternates; the last runs' objects are loose, and most commands need no more."""
         from dulwich.object_format import OBJECT_FORMATS
         from dulwich.object_store import DiskObjectStore
 
-        self._hash_bytes = _HASH_BYTES[object_format]
-        self._hash_name = object_format
-        self._missing = missing
-        self._path = os.path.join(common_dir, "objects")
-        self._store: DiskObjectStore = DiskObjectStore(self._path, object_format=OBJECT_FORMATS[object_format])
-        self.written: dict[str, tuple[int, bytes]] = {}
+        return DiskObjectStore(self._path, object_format=OBJECT_FORMATS[self._format])
 
     def close(self) -> None:
         """Close the packs that were opened."""
-        self._store.close()
+        if "_store" in self.__dict__:
+            for alternate in self._store.alternates:  # which dulwich leaves open
+                alternate.close()
+            self._store.close()
 
     def refresh(self) -> None:
         """Forget what is known of packs: another process may have repacked."""
-        self._store.close()
+        self.close()
 
     def __contains__(self, oid: str) -> bool:
-        return oid.encode() in self._store  # type: ignore[operator]
+        return os.path.exists(os.path.join(self._path, oid[:2], oid[2:])) or oid.encode() in self._store  # type: ignore[operator]
 
     def read(self, oid: str, kind: int) -> bytes:
         """Return an object's content.
@@ -80,26 +82,34 @@ class Objects:
             MissingObjectError: It is not here.
             DamageError: It is damaged, or of another type.
         """
+        try:
+            found = read_loose(self._path, oid) or self._packed(oid)
+        except DamageError:
+            found = self._packed(oid)  # a damaged file may have a good copy beside it
+            if found is None:
+                raise
+        if found is None and self._missing is not None:
+            found = self._missing(oid)
+        if found is None:
+            raise MissingObjectError(f"git object {oid} is missing", hint="gtrack fsck --repair")
+        if found[0] != kind:
+            raise DamageError(f"git object {oid} is of an unexpected type", hint="git fsck --full")
+        return found[1]
+
+    def _packed(self, oid: str) -> tuple[int, bytes] | None:
+        """Return type and content of an object in a pack or an alternate, or None."""
         from dulwich.errors import ChecksumMismatch, FileFormatException
 
         try:
-            found, data = self._store.get_raw(oid.encode())  # type: ignore[arg-type]
+            return self._store.get_raw(oid.encode())  # type: ignore[arg-type]
         except (ChecksumMismatch, FileFormatException, AssertionError, zlib.error) as error:
             raise DamageError(f"git object {oid} is damaged: {error}", hint="git fsck --full") from error
         except KeyError:
-            fetched = self._missing(oid) if self._missing is not None else None
-            if fetched is None:
-                raise MissingObjectError(f"git object {oid} is missing", hint="gtrack fsck --repair") from None
-            found, data = fetched
-        if found != kind:
-            raise DamageError(f"git object {oid} is of an unexpected type", hint="git fsck --full")
-        return data
+            return None
 
     def id_of(self, kind: int, data: bytes) -> str:
         """Return the id that an object has, written or not."""
-        digest = hashlib.new(self._hash_name, _loose_header(kind, data), usedforsecurity=False)
-        digest.update(data)
-        return digest.hexdigest()
+        return object_id(kind, data, self._format)
 
     def write(self, kind: int, data: bytes) -> str:
         """Write an object and return its id; one that is here already is not written again.
@@ -107,18 +117,8 @@ class Objects:
         Raises:
             OSError: The disk is full or read-only. Nothing of the object stays.
         """
-        oid = self.id_of(kind, data)
+        oid = write_loose(self._path, kind, data, self._format)
         self.written[oid] = (kind, data)
-        packed = zlib.compress(_loose_header(kind, data) + data, _COMPRESSION)
-        for attempt in range(_ATTEMPTS):
-            try:
-                _write_loose(os.path.join(self._path, oid[:2]), oid[2:], packed)
-            except FileNotFoundError:
-                # git gc removes folders that are empty for a moment, and files like ours when told to prune all.
-                if attempt == _ATTEMPTS - 1:
-                    raise
-            else:
-                break
         return oid
 
     def tree(self, oid: str | None) -> Tree:
@@ -212,35 +212,3 @@ def parse_tree(data: bytes, hash_bytes: int) -> Tree:
         out[data[space + 1 : null]] = (mode, data[null + 1 : end].hex())
         at = end
     return out
-
-
-def _loose_header(kind: int, data: bytes) -> bytes:
-    return b"%b %d\0" % (_KIND_NAMES[kind], len(data))
-
-
-def _write_loose(folder: str, name: str, packed: bytes) -> None:
-    """Write a loose object as git does: under a name of its own kind of temporary files, then renamed."""
-    path = os.path.join(folder, name)
-    try:
-        # An old object that nothing refers to is what git prunes: a fresh time keeps it.
-        os.utime(path)
-    except (FileNotFoundError, PermissionError):
-        pass  # absent, or another user's
-    else:
-        return
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f"tmp_obj_{os.urandom(8).hex()}")
-    fd = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o444)
-    try:
-        try:
-            rest = memoryview(packed)
-            while rest:
-                rest = rest[os.write(fd, rest) :]
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -76,10 +76,8 @@ class Refs:
         marker = os.path.join(self._home, "setting-ref")
         path = os.path.join(self._common, *self._follow(name)[0].split("/"))
         lock = path + ".lock"
-        was_killed = os.path.exists(marker)
-        _remove_left_lock(lock, marker)
-        with open(marker, "w", encoding="ascii") as file:
-            file.write(new)
+        was_killed = _remove_left_lock(lock, marker)
+        _mark(marker, new)
         deadline = time.monotonic() + _PATIENCE
         try:
             while True:
@@ -97,8 +95,7 @@ class Refs:
                 else:
                     return self._set(name, path, fd, old, new)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(marker)
+            _mark(marker, "")
 
     def _set(self, name: str, path: str, fd: int, old: str | None, new: str) -> bool:
         """Write and rename the lock file; take it back when there is trouble, on a full disk too."""
@@ -180,20 +177,36 @@ class Refs:
             )
 
 
-def _remove_left_lock(lock: str, marker: str) -> None:
+def _mark(marker: str, new: str) -> None:
+    """Note what a reference is about to be set to, or that none is; in place, since making a file costs more."""
+    fd = os.open(marker, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, new.encode())
+    finally:
+        os.close(fd)
+
+
+def _remove_left_lock(lock: str, marker: str) -> bool:
     """Remove the lock of a gtrack that held the repository's lock before us, and was killed while setting a reference.
 
     It left its marker too. But a lock beside a marker may also be git's, which packs references at this moment, and
     must not be taken from it: ours holds what the marker names, or nothing yet, and then it grows old.
+
+    Returns:
+        Whether there was such a gtrack.
     """
+    meant = b""
     with contextlib.suppress(FileNotFoundError):
         with open(marker, "rb") as file:
             meant = file.read().strip()
+        if not meant:
+            return False
         with open(lock, "rb") as file:
             held = file.read().strip()
             age = time.time() - os.fstat(file.fileno()).st_mtime
         if (held == meant) if held else (age > _LEFT):
             os.unlink(lock)
+    return bool(meant)
 
 
 def _open_lock(path: str) -> int:

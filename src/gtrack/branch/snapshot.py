@@ -7,33 +7,33 @@ only read.
 
 from __future__ import annotations
 
-import errno
+import hashlib
 import os
 import re
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from gtrack.branch.edits import Edits, hidden_edits, judge_edits
 from gtrack.branch.git import Git
-from gtrack.branch.status import ABSENT, GITLINK, Entry, Status, Where, read_entries, read_status
+from gtrack.branch.loose import COMMIT, write_loose
+from gtrack.branch.private_index import (
+    index_copy,
+    is_about_room,
+    is_writable,
+    scratch_folder,
+    spooled_store,
+    update_index,
+)
+from gtrack.branch.snapshot_cache import IndexFacts, cache_path, index_key, recall, remember
+from gtrack.branch.status import GITLINK, Entry, Status, Where, read_entries, read_status
 from gtrack.branch.untracked import LeftOut, Selection, SnapshotPolicy, select_untracked, shown
-from gtrack.errors import GitError, RepositoryError
+from gtrack.errors import GitError
 
 __all__ = ["LeftOut", "Snapshot", "SnapshotPolicy", "Submodule", "snapshot_object", "take_snapshot"]
 
 _OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\n?\Z")
-# safecrlf would refuse a file whose line endings git is told to convert; a snapshot takes it as `git add` would.
-_CONFIG = ("-c", "core.safecrlf=false", "-c", "advice.addEmbeddedRepo=false")
 # A blob that a partial clone does not have is no reason to go to the network.
 _ENV = {"GIT_NO_LAZY_FETCH": "1"}
-_REFUSED = 64
-_STALE = 24 * 3600
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
-_NO_ROOM_TEXTS = (*map(os.strerror, _NO_ROOM), "insufficient permission for adding an object")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +116,26 @@ def take_snapshot(
         return Snapshot()
     if work_tree is None:
         return _of_bare(git, git_dir)
+    where = Where(git, git_dir, work_tree, _ENV)
     if policy.code == "commit-only":
-        return _of_head(Where(git, git_dir, work_tree, _ENV), policy)
+        return _of_head(where, policy)
+    objects = os.path.join(common_dir, "objects")
     try:
-        if _is_writable(common_dir):
-            scratch = _scratch(os.path.join(common_dir, "gtrack", "tmp"), spool_objects)
-            with _index_copy(git_dir, scratch) as index:
-                return _take(Where(git, git_dir, work_tree, {**_ENV, "GIT_INDEX_FILE": index}), policy, None)
+        if is_writable(objects):
+            seen = _look(where, policy)
+            cache = cache_path(git_dir, common_dir)
+            known = _of_known_index(where, seen, cache, objects)
+            if known is not None:
+                return known
+            with index_copy(git_dir, scratch_folder(os.path.join(common_dir, "gtrack", "tmp"), spool_objects)) as index:
+                return _take(_with(where, GIT_INDEX_FILE=index), policy, objects, seen=seen, cache=cache)
     except (GitError, OSError) as error:
-        if spool_objects is None or not _is_about_room(error):
+        if spool_objects is None or not is_about_room(error):
             raise
-    spool, env = _object_store(common_dir, spool_objects)
-    with _index_copy(git_dir, tempfile.mkdtemp(prefix="snapshot-", dir=os.path.dirname(spool))) as index:
-        return _take(Where(git, git_dir, work_tree, {**_ENV, **env, "GIT_INDEX_FILE": index}), policy, spool)
+    spool, env = spooled_store(objects, spool_objects)
+    with index_copy(git_dir, scratch_folder(None, spool)) as index:
+        taken = _take(_with(where, **env, GIT_INDEX_FILE=index), policy, spool)
+        return replace(taken, objects=spool)
 
 
 def snapshot_object(tree: str) -> bytes:
@@ -140,34 +147,119 @@ def snapshot_object(tree: str) -> bytes:
     return f"tree {tree}\nauthor {who}\ncommitter {who}\n\ngtrack snapshot\n".encode()
 
 
-def _take(where: Where, policy: SnapshotPolicy, objects: str | None) -> Snapshot:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The working tree, as git compared it with an index.
+
+    Args:
+        index: The key of that index, or None when it has none or was replaced meanwhile.
+        status: What git said.
+        selection: What a snapshot takes of the untracked files.
+    """
+
+    index: str | None
+    status: Status
+    selection: Selection
+
+
+def _look(where: Where, policy: SnapshotPolicy) -> _Seen:
+    index = where.env.get("GIT_INDEX_FILE") or os.path.join(where.git_dir, "index")
+    before = index_key(index)
     status = read_status(where)
-    edits = judge_edits(where, status.changes)
     selection = select_untracked(where.work_tree, status.untracked, policy)
-    refused = _update_index(where, edits, selection)
-    entries = read_entries(where)
-    hidden = hidden_edits(where, entries)
+    return _Seen(before if before == index_key(index) else None, status, selection)
+
+
+def _of_known_index(where: Where, seen: _Seen, cache: str, objects: str) -> Snapshot | None:
+    """Return the snapshot of a working tree that is as its index has it, where that index's tree is known."""
+    if seen.index is None or seen.status.changes or seen.selection.taken:
+        return None
+    facts = recall(cache, seen.index)
+    if facts is None or facts.tree is None or not _OBJECT_ID.match(facts.tree):
+        return None
+    return _made(where, seen, _Made(facts.tree, facts.entries), objects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The tree of a snapshot, the odd entries of its index, and what became of the edits."""
+
+    tree: str
+    entries: tuple[Entry, ...]
+    edits: Edits = field(default_factory=Edits)
+    refused: tuple[str, ...] = ()
+
+
+def _take(
+    where: Where, policy: SnapshotPolicy, objects: str, *, seen: _Seen | None = None, cache: str = ""
+) -> Snapshot:
+    """Bring a copied index up to date, and make the snapshot of its tree.
+
+    Args:
+        where: With the copied index.
+        policy: What the snapshot may hold.
+        objects: The object directory that takes the snapshot.
+        seen: What git said of the index that was copied, if it is that one still.
+        cache: Where to keep what is learnt of it.
+    """
+    if seen is None or seen.index is None or seen.index != index_key(where.env["GIT_INDEX_FILE"]):
+        seen = _look(where, policy)
+    edits = judge_edits(where, seen.status.changes)
+    refused = update_index(where, edits, seen.selection)
+    key = _key_after(seen, edits, refused)
+    facts = recall(cache, key) if key else None
+    entries = read_entries(where) if facts is None else facts.entries
     tree = _object_id(where.run("write-tree"))
-    snapshot = _object_id(where.run("hash-object", "-t", "commit", "-w", "--stdin", input=snapshot_object(tree)))
-    left_out = (*edits.left_out, *selection.left_out, *hidden, *(LeftOut(path, None, "refused") for path in refused))
+    if facts is None and key and cache:
+        remember(cache, key, IndexFacts(tree if key == seen.index else None, entries))
+    return _made(where, seen, _Made(tree, entries, edits, tuple(refused)), objects)
+
+
+def _key_after(seen: _Seen, edits: Edits, refused: Sequence[str]) -> str | None:
+    """Return the key of an index with some paths brought up to date, or None when its odd entries do not follow.
+
+    Which entries are submodules, or hidden from git, follows from the index and from which paths were brought up to
+    date, whatever these hold; not if a submodule was among them.
+    """
+    if seen.index is None or refused or any(change.work_mode == GITLINK for change in seen.status.changes):
+        return None
+    restored = [f"{change.head_mode} {change.path}" for change in edits.restore]
+    paths = [edits.stage, seen.selection.taken, [change.path for change in edits.remove], restored]
+    if not any(paths):
+        return seen.index
+    done = "\0\0".join("\0".join(group) for group in paths)
+    return f"{seen.index} {hashlib.sha256(os.fsencode(done)).hexdigest()}"
+
+
+def _made(where: Where, seen: _Seen, made: _Made, objects: str) -> Snapshot:
+    """Write the commit, and tell what is in it and what is not."""
+    status, selection, edits = seen.status, seen.selection, made.edits
+    hidden = hidden_edits(where, made.entries)
+    object_format = "sha1" if len(made.tree) == 40 else "sha256"
+    snapshot = write_loose(objects, COMMIT, snapshot_object(made.tree), object_format)
+    refused = (LeftOut(path, None, "refused") for path in made.refused)
+    left_out = (*edits.left_out, *selection.left_out, *hidden, *refused)
     unseen = (
         f"{shown(file.path)} is marked {file.reason} and differs from the index's version, which is in the code "
         "snapshot"
         for file in hidden
     )
-    said_no = (f"git could not take {shown(path)}, which is not in the code snapshot as it is" for path in refused)
+    said_no = (f"git could not take {shown(path)}, which is not in the code snapshot as it is" for path in made.refused)
     return Snapshot(
         commit=status.commit,
         branch=status.branch,
         dirty=bool(status.changes or selection.taken or hidden),
         snapshot=snapshot,
-        tree=tree,
-        submodules=_submodules(entries, status),
+        tree=made.tree,
+        submodules=_submodules(made.entries, status),
         left_out=tuple(sorted(left_out, key=lambda file: file.path)),
         unlisted=selection.unlisted,
         warnings=(*edits.warnings, *selection.warnings, *unseen, *said_no),
-        objects=objects,
     )
+
+
+def _with(where: Where, **env: str) -> Where:
+    return replace(where, env={**where.env, **env})
 
 
 def _of_head(where: Where, policy: SnapshotPolicy) -> Snapshot:
@@ -199,98 +291,8 @@ def _submodules(entries: Sequence[Entry], status: Status) -> tuple[Submodule, ..
     return tuple(Submodule(entry.path, entry.id, entry.path in dirty) for entry in links)
 
 
-def _update_index(where: Where, edits: Edits, selection: Selection) -> list[str]:
-    """Bring the copied index up to date; return the paths that git could not take."""
-    lines = [_index_line("0", "0" * len(change.head_id), change.path) for change in edits.remove]
-    for change in edits.restore:
-        mode = "0" if change.head_mode == ABSENT else change.head_mode
-        lines.append(_index_line(mode, change.head_id, change.path))
-    if lines:
-        where.run("update-index", "-z", "--index-info", input=os.fsencode("".join(lines)))
-    refused: list[str] = []
-    _stage(where, [*edits.stage, *selection.taken], refused)
-    return refused
-
-
-def _index_line(mode: str, object_id: str, path: str) -> str:
-    """Return a line of ``git update-index --index-info``; mode 0 removes the path."""
-    return f"{mode} {object_id}\t{path}\0"
-
-
-def _stage(where: Where, paths: Sequence[str], refused: list[str]) -> None:
-    """Add files to the copied index; halve what git refuses until it is known which file it was."""
-    if not paths:
-        return
-    args = [*_CONFIG, "update-index", "--add", "--remove", "--replace", "-z", "--stdin"]
-    try:
-        where.run(*args, input=b"".join(os.fsencode(path) + b"\0" for path in paths))
-    except GitError as error:
-        if _is_about_room(error):
-            raise
-        if len(paths) > 1:
-            _stage(where, paths[: len(paths) // 2], refused)
-            _stage(where, paths[len(paths) // 2 :], refused)
-            return
-        if len(refused) == _REFUSED:
-            raise  # not one odd file, but a filter or a disk that fails
-        refused.append(paths[0])
-
-
 def _object_id(output: bytes) -> str:
     text = output.decode("ascii", "replace")
     if not _OBJECT_ID.match(text):
         raise GitError(f"git answered {text[:80]!r} where an object id was due")
     return text.strip()
-
-
-def _is_writable(common_dir: str) -> bool:
-    objects = os.path.join(common_dir, "objects")
-    return os.access(objects, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _is_about_room(error: GitError | OSError) -> bool:
-    """Tell whether the repository cannot take the objects, so that another directory may do better."""
-    if isinstance(error, GitError):
-        return any(text in str(error) for text in _NO_ROOM_TEXTS)
-    return error.errno in _NO_ROOM
-
-
-def _object_store(common_dir: str, spool_objects: str | None) -> tuple[str, dict[str, str]]:
-    """Return the directory for objects that the repository cannot take, and the variables that tell git so."""
-    objects = os.path.join(common_dir, "objects")
-    if spool_objects is None:
-        raise RepositoryError(f"{objects} cannot be written", hint="set GTRACK_SPOOL to a directory that can")
-    os.makedirs(spool_objects, mode=0o700, exist_ok=True)
-    quoted = '"' + objects.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return spool_objects, {"GIT_OBJECT_DIRECTORY": spool_objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": quoted}
-
-
-@contextmanager
-def _index_copy(git_dir: str, folder: str) -> Iterator[str]:
-    """Yield the path of a private copy of the index, in a folder that is removed afterwards."""
-    try:
-        index = os.path.join(folder, "index")
-        with suppress(FileNotFoundError):  # nothing was ever added
-            # With its time: git compares it with the files' to know which it cannot trust by their time alone.
-            shutil.copy2(os.path.join(git_dir, "index"), index)
-        yield index
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _scratch(home: str, spool_objects: str | None) -> str:
-    """Return a new directory of mode 0700: in gtrack's own, else beside the spooled objects, else the system's."""
-    with suppress(OSError):
-        os.makedirs(home, mode=0o700, exist_ok=True)
-        _sweep(home)
-        return tempfile.mkdtemp(prefix="snapshot-", dir=home)
-    spool = os.path.dirname(spool_objects) if spool_objects else None
-    return tempfile.mkdtemp(prefix="snapshot-", dir=spool)
-
-
-def _sweep(home: str) -> None:
-    """Remove what a killed process left behind."""
-    with os.scandir(home) as entries:
-        for entry in entries:
-            if entry.name.startswith("snapshot-") and entry.stat().st_mtime < time.time() - _STALE:
-                shutil.rmtree(entry.path, ignore_errors=True)

@@ -7,7 +7,7 @@ byte, and the result is validated before anyone indexes it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gtrack.errors import DamageError, UsageError
@@ -74,22 +74,29 @@ def encode_metrics(
     # lexsort sorts by its last key first; the bits tell NaNs apart, and the two zeros.
     ties = [columns["value"].view(np.int64), columns["value"], *([columns["rank"]] if "rank" in columns else [])]
     order = np.lexsort((*ties, columns["time"], columns["step"], code))
+    index = _as_arrow(code[order].astype(np.int32), pa.int32())
+    types = {"step": pa.int64(), "time": pa.timestamp("us", "UTC"), "value": pa.float64(), "rank": pa.int32()}
     arrays = {
-        "key": pa.DictionaryArray.from_arrays(pa.array(code[order], pa.int32()), pa.array(names, pa.string())),
-        **{name: pa.array(column[order]) for name, column in columns.items()},
+        "key": pa.DictionaryArray.from_arrays(index, pa.array(names, pa.string())),
+        **{name: _as_arrow(column[order], types[name]) for name, column in columns.items()},
     }
-    arrays["time"] = arrays["time"].cast(pa.timestamp("us", "UTC"))
     return _written(arrays, metadata or {})
+
+
+def _as_arrow(column: Array, kind: pa.DataType) -> pa.Array:
+    """Return a column without nulls, over the same memory: ``pa.array`` and casts load a third more modules."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
 
 
 def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     # Fields without nulls: no bytes for levels, and less for a reader to believe.
     schema = pa.schema([pa.field(name, array.type, nullable=False) for name, array in arrays.items()])
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(
+    writer = _open_writer(
         sink,
         schema,
         compression="zstd",
@@ -101,11 +108,24 @@ def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:
         # pyarrow's defaults may change; the bytes shall not, and the reader takes nothing else.
         data_page_version="1.0",
         version="2.6",
-    ) as writer:
+    )
+    with closing(writer):
         writer.write_table(pa.table([*arrays.values()], schema=schema))
         if metadata:
             writer.add_key_value_metadata(dict(sorted(metadata.items())))
     return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+
+
+def _open_writer(sink: pa.BufferOutputStream, schema: pa.Schema, **options: Any) -> Any:
+    """Return pyarrow's writer itself; its public wrapper loads file systems and compute functions as well."""
+    try:
+        from pyarrow._parquet import ParquetWriter
+
+        return ParquetWriter(sink, schema, writer_engine_version="V2", **options)
+    except (ImportError, TypeError):  # it is not public, and another version may have it otherwise
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter(sink, schema, **options)
 
 
 def _plausible(time_us: Array) -> bool:
@@ -117,9 +137,9 @@ def _sorted_keys(index: Array, keys: Sequence[str]) -> tuple[Array, list[str]]:
     """Return each point's key as a place among the sorted names that occur, and those names."""
     import numpy as np
 
-    used = np.unique(index)
-    if len(used) and not 0 <= used[0] <= used[-1] < len(keys):
+    if len(index) and not 0 <= index.min() <= index.max() < len(keys):
         raise UsageError("a key index is beyond the keys")
+    used = np.flatnonzero(np.bincount(index, minlength=len(keys)))  # np.unique loads masked arrays
     names = sorted({keys[at] for at in used.tolist()})
     try:
         "".join(names).encode()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from gtrack.branch.author import author
-from gtrack.branch.repository import Repository
 from gtrack.capture.command import current_command
 from gtrack.capture.environment import capture_environment
 from gtrack.capture.launcher import detect_launcher
@@ -23,6 +20,9 @@ from gtrack.ops.code import capture_code
 from gtrack.spool.directory import SpoolRun
 from gtrack.spool.records import NO_RANK
 from gtrack.spool.writing import SpoolWriter, Trouble, create_run, join_run
+
+if TYPE_CHECKING:
+    from gtrack.branch.repository import Repository
 
 __all__ = ["Identity", "Request", "begin", "choose_identity", "join", "run_exists"]
 
@@ -62,6 +62,7 @@ class Request:
         resumes: The attempt's own fields when an earlier run is resumed: previous session, from_step.
         next_steps: The step that comes next for each key of a resumed run.
         command: The command line to record instead of this process's own.
+        code: What to record of the code, instead of looking at the checkout.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Request:
     resumes: Mapping[str, object] | None = None
     next_steps: Mapping[str, int] = field(default_factory=dict)
     command: tuple[str, ...] | None = None
+    code: Mapping[str, object] | None = None
 
 
 def choose_identity(
@@ -250,10 +252,16 @@ def _facts(
     warn: Warn,
 ) -> dict[str, object]:
     """Return the document that becomes run.yaml, or the attempt of a resume."""
+    from gtrack.branch.author import author
+
     started = iso(now_ns() // 1000)
-    command = list(request.command) if request.command is not None else current_command(env)
+    if request.code is not None:
+        code = dict(request.code)
+    else:
+        command = list(request.command) if request.command is not None else current_command(env)
+        code = capture_code(repo, settings, command, spool_objects=spool_objects, warn=warn)
     captured = {
-        "code": capture_code(repo, settings, command, spool_objects=spool_objects, warn=warn),
+        "code": code,
         "environment": capture_environment(env),
         "seed": dict(request.seed),
     }
@@ -276,19 +284,24 @@ def _facts(
     }
 
 
-def _spools(repo: Repository | None, settings: Settings) -> list[str]:
-    """The places to try, best first."""
-    places = [settings.spool] if settings.spool else [repo.paths.spool] if repo is not None else []
-    places.append(settings.state_spool)
+def _spools(repo: Repository | None, settings: Settings) -> Iterator[str]:
+    """Yield the places to try, best first."""
+    best = settings.spool or (repo.paths.spool if repo is not None else settings.state_spool)
+    yield os.path.abspath(best)
+    if best != settings.state_spool:
+        yield os.path.abspath(settings.state_spool)
     with contextlib.suppress(OSError):  # there may be no directory for temporary files that can be written
-        places.append(os.path.join(tempfile.gettempdir(), f"gtrack-{os.getuid()}", "spool"))
-    return [os.path.abspath(place) for place in dict.fromkeys(places)]
+        import tempfile
+
+        yield os.path.abspath(os.path.join(tempfile.gettempdir(), f"gtrack-{os.getuid()}", "spool"))
 
 
 def _what_takes_it_in(spool: str, repo: Repository | None, settings: Settings) -> str:
     """Every command looks into the spools of the environment, for runs of its own repository."""
     if repo is not None and spool in map(os.path.abspath, settings.extra_spools):
         return "a gtrack command can record it"
+    import shlex
+
     return f"it is taken in: gtrack ingest {shlex.quote(spool)}"
 
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from gtrack.branch.repository import Repository
 from gtrack.capture.command import strip_credentials
 from gtrack.config import Settings
 from gtrack.errors import GtrackError, UsageError
 
 if TYPE_CHECKING:
+    from gtrack.branch.repository import Repository
     from gtrack.branch.snapshot import Snapshot
 
 __all__ = ["capture_code"]
@@ -100,11 +100,14 @@ def _of_repository(
 def _keep(repo: Repository, snapshot: Snapshot, warn: Callable[[str], None]) -> None:
     """Keep the snapshot from git's garbage collection, where it is in the repository."""
     from gtrack.branch.chain import keep_snapshot
+    from gtrack.branch.kept_link import is_kept, note_kept
 
     if repo.git is None or snapshot.snapshot is None or snapshot.tree is None or snapshot.objects is not None:
         return
+    if is_kept(repo, snapshot.snapshot):
+        return
     try:
-        keep_snapshot(
+        link = keep_snapshot(
             repo.git,
             repo.paths.git_dir,
             snapshot.snapshot,
@@ -112,6 +115,7 @@ def _keep(repo: Repository, snapshot: Snapshot, warn: Callable[[str], None]) -> 
             head=snapshot.commit,
             remote_ref_prefix=f"refs/remotes/{repo.remote}/" if repo.remote else None,
         )
+        note_kept(repo, snapshot.snapshot, link)
     except (GtrackError, OSError) as error:
         warn(f"the code's snapshot is made, but git may collect it: {error}")
 

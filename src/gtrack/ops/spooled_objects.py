@@ -31,7 +31,7 @@ def take_in_objects(repo: Repository, run: SpoolRun) -> int:
         DamageError: An object is not what its name says.
         OSError: The disk is full or read-only.
     """
-    copied = 0
+    copied, oid = 0, None
     for oid, path in _spooled(os.path.join(run.path, "objects")):
         if oid not in repo.objects:
             kind, data = _read(path)
@@ -39,7 +39,7 @@ def take_in_objects(repo: Repository, run: SpoolRun) -> int:
                 raise DamageError(f"{path} is damaged: its content has another object id")
             repo.objects.write(kind, data)
             copied += 1
-    if copied:
+    if oid is not None:  # the repository may have had room for all of them, and none for the link that keeps them
         _keep(repo, run)
     return copied
 

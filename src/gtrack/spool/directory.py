@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from gtrack.format import yaml
 from gtrack.ids import is_run_id
-from gtrack.spool.identity import Identity, is_alive
+from gtrack.spool.identity import Identity, is_alive, is_held
 from gtrack.spool.ledger import first_entry, read_ledger
 
 __all__ = ["SpoolRun", "Writer", "hold_folder", "list_spool", "read_document", "write_document"]
@@ -105,6 +105,10 @@ class SpoolRun:
         """Return the processes that wrote here, in a fixed order."""
         matches = (_JOURNAL.match(name) for name in self._names())
         return [Writer(self.path, m[1], m[2]) for m in matches if m]
+
+    def may_have_ended(self) -> bool:
+        """Tell whether a writer's lock is free, which takes a tenth of the time of :meth:`Writer.is_alive`."""
+        return not all(is_held(writer.journal) for writer in self.writers())
 
     def owners(self) -> dict[str, str]:
         """Return the owning writer of each session."""

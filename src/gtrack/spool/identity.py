@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 from gtrack.capture.process import boot_id, is_running, pid_namespace, process_started
 
-__all__ = ["Identity", "is_alive", "this_process"]
+__all__ = ["Identity", "is_alive", "is_held", "this_process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def this_process(*, locked: bool = True) -> Identity:
 
 @lru_cache(maxsize=1)
 def _machine() -> tuple[str | None, int | None, str]:
-    return boot_id(), pid_namespace(), socket.gethostname()
+    return boot_id(), pid_namespace(), os.uname().nodename
 
 
 def is_alive(journal: str, writer: Identity | None) -> bool:
@@ -78,14 +77,15 @@ def is_alive(journal: str, writer: Identity | None) -> bool:
         journal: Path of the journal.
         writer: Who wrote it, or None when not known.
     """
-    held = _is_held(journal)
+    held = is_held(journal)
     gone = writer is not None and _is_gone(writer)
     if held is None or (writer is not None and not writer.locked):
         return not gone
     return held and not gone
 
 
-def _is_held(path: str) -> bool | None:
+def is_held(path: str) -> bool | None:
+    """Tell whether somebody holds the lock on a journal; None when that cannot be told."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
