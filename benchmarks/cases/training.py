@@ -1,113 +1,191 @@
 """Promise 1, training is never hurt: the processor time of a training of 100 steps a second, with and without gtrack.
 
-All processes count, those included that gtrack starts and that outlive the training. What a run costs once (imports,
-start, finish) is measured by trainings of two steps, and reported apart from what it costs all the time. Every training
-with gtrack has one without before and one after: what these two differ by is what the measurement cannot tell apart.
+All processes count, those included that gtrack starts and that outlive the training. Four trainings live side by side
+and take turns, a second each: two without gtrack, one with it, one whose values are committed while it runs. So what
+else the machine does in these seconds hits all four, and what the two without gtrack differ by is what the measurement
+cannot tell apart. Processor time is taken over whole rounds: what gtrack does while others have their turn counts too.
+What a run costs once (imports, start, finish) is measured apart, by trainings that end at once.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean, median
+from types import TracebackType
 from typing import Any
 
-from benchmarks.harness import HERE, Bench, Row, ask, bootstrap, milliseconds, work_command
+from benchmarks.harness import HERE, Bench, Row, bootstrap, milliseconds
 
 TITLE = "Training with and without gtrack"
 NOTE = """\
-One processor busy at 100 steps a second, four metrics a step, the console kept, every process counted. Medians and
-their 95 % bootstrap intervals."""
+One processor busy at 100 steps a second, four metrics a step, the console kept, every process counted. Four trainings
+take turns, a second each; medians over the rounds and their 95 % bootstrap intervals."""
 _STEP = 0.010
+_BLOCK = 100
+"""Steps of one turn: a second."""
+_WARM_UP = 3
+"""Rounds that do not count: the recorder starts, the processor finds its pace."""
+
+
+class _Training:
+    """A training under a meter.
+
+    Args:
+        bench: The benchmarks.
+        work: How much work a step is.
+        tracked: With gtrack.
+        extra: Environment variables.
+    """
+
+    def __init__(self, bench: Bench, work: int, *, tracked: bool, **extra: str) -> None:
+        options = json.dumps({"work": work, "tracked": tracked})
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "work" / "meter.py"), options],
+            cwd=bench.repository("training"),
+            env=bench.env(**extra),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> _Training:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self.end()
+
+    def go_on(self, steps: int) -> dict[str, Any]:
+        """Train some steps; returns the processor time so far, and the time of the median step."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(f"{steps}\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def end(self) -> float:
+        """End the training, and return the processor time of its whole life, in seconds."""
+        out, _ = self._process.communicate(timeout=120)
+        if self._process.returncode:
+            raise subprocess.CalledProcessError(self._process.returncode, self._process.args)
+        return float(json.loads(out.splitlines()[-1])["cpu"])
 
 
 @dataclass
-class _Figures:
-    """What some trainings came to.
+class _Rounds:
+    """What the rounds came to, as shares of what the trainings without gtrack used in the same round.
 
     Attributes:
-        once: Seconds of processor time that a run costs whatever its length.
-        share: What it costs all the time, as a share of the training's own processor time.
-        control: By how much two trainings without gtrack differ, as a share.
-        slower: By how much the median step takes longer, as a share.
-        seconds: How long the trainings with gtrack took.
+        control: By how much the two trainings without gtrack differ.
+        plain: What gtrack costs.
+        segments: What it costs with a segment a second.
+        slower: By how much the median step takes longer.
+        seconds: The processor time of a turn without gtrack.
     """
 
-    once: float
-    share: list[float] = field(default_factory=list)
     control: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    segments: list[float] = field(default_factory=list)
     slower: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+
+    def add(self, cpu: Mapping[str, float], step: Mapping[str, float]) -> None:
+        """Take in one round."""
+        own = fmean((cpu["bare"], cpu["control"]))
+        self.control.append(cpu["control"] / cpu["bare"] - 1)
+        self.plain.append(cpu["plain"] / own - 1)
+        self.segments.append(cpu["segments"] / own - 1)
+        self.slower.append(step["plain"] / fmean((step["bare"], step["control"])) - 1)
+        self.seconds.append(own)
 
 
 def measure(bench: Bench) -> list[Row]:
     """Return rows for the processor time and the step time, with and without segments in mid-run."""
-    repo = bench.repository("training")
-    work = _calibrate(bench, repo)
-    plain = _compare(bench, repo, work, bench.env())
-    segments = _compare(bench, repo, work, bench.env(GTRACK_SEGMENT_EVERY="1s"))
-    each = (median(segments.share) - median(plain.share)) * _STEP * _steps(bench) / median(segments.seconds)
+    work = _calibrate(bench)
+    rounds = _take_turns(bench, work)
+    # A segment a round is one a second of training: of those, ten minutes have 600.
+    seldom = [plain + (each - plain) / 600 for plain, each in zip(rounds.plain, rounds.segments, strict=True)]
+    cost = [
+        (each - plain) * own for plain, each, own in zip(rounds.plain, rounds.segments, rounds.seconds, strict=True)
+    ]
+    beside = "the same training without gtrack"
+    itself = f"{beside}, against itself: {_interval(rounds.control)}"
+    once = {every: _once(bench, work, every) for every in ("", "1s")}
     return [
-        *_rows("", plain),
-        *_rows(", `GTRACK_SEGMENT_EVERY=1s`", segments),
-        Row("processor time of one segment in mid-run", milliseconds(each), f"of 10 minutes: {each / 600:.3%}"),
+        _row("processor time of all processes", rounds.plain, itself, budget=True),
+        _row("processor time of all processes, `GTRACK_SEGMENT_EVERY=10m`", seldom, itself, budget=True),
+        _row("processor time of all processes, `GTRACK_SEGMENT_EVERY=1s`", rounds.segments, itself),
+        Row(
+            "processor time of one segment in mid-run",
+            milliseconds(median(cost)),
+            f"every 10 minutes: {median(cost) / 600:.4%}",
+        ),
+        Row("once a run", milliseconds(once[""]), beside),
+        Row("once a run, with a process that commits segments", milliseconds(once["1s"]), beside),
+        _row("median step", rounds.slower, beside),
     ]
 
 
-def _compare(bench: Bench, repo: Path, work: int, env: dict[str, str]) -> _Figures:
-    steps = _steps(bench)
-
-    def train(number: int, *, tracked: bool) -> dict[str, Any]:
-        training = work_command("training", steps=number, work=work, tracked=tracked)
-        answer: dict[str, Any] = ask([sys.executable, str(HERE / "work" / "meter.py"), *training], repo, env)
-        return answer
-
-    rounds = bench.size(10, 3)
-    bench.log(f"  training: {rounds} x 3 trainings of {steps} steps")
-    out = _Figures(median(train(2, tracked=True)["cpu"] - train(2, tracked=False)["cpu"] for _ in range(5)))
-    before = train(steps, tracked=False)
-    for _ in range(rounds):
-        mine = train(steps, tracked=True)
-        after = train(steps, tracked=False)
-        own = fmean((before["cpu"], after["cpu"]))
-        out.share.append((mine["cpu"] - out.once) / own - 1)
-        out.control.append(after["cpu"] / before["cpu"] - 1)
-        out.slower.append(median(mine["answer"]) / fmean(median(b["answer"]) for b in (before, after)) - 1)
-        out.seconds.append(mine["wall"])
-        before = after
+def _take_turns(bench: Bench, work: int) -> _Rounds:
+    out = _Rounds()
+    count = bench.size(100, 4) + _WARM_UP
+    bench.log(f"  training: {count} rounds of 4 x {_BLOCK} steps")
+    with ExitStack() as stack:
+        trainings = {
+            "bare": _Training(bench, work, tracked=False),
+            "plain": _Training(bench, work, tracked=True),
+            "segments": _Training(bench, work, tracked=True, GTRACK_SEGMENT_EVERY=f"{4 * _BLOCK * _STEP}s"),
+            "control": _Training(bench, work, tracked=False),
+        }
+        for training in trainings.values():
+            stack.enter_context(training)
+        before = {name: training.go_on(_BLOCK)["cpu"] for name, training in trainings.items()}
+        for number in range(count):
+            # Whoever goes first in one round goes last in the next.
+            names = list(trainings)[:: 1 if number % 2 else -1]
+            answers = {name: trainings[name].go_on(_BLOCK) for name in names}
+            used = {name: answers[name]["cpu"] - before[name] for name in names}
+            before = {name: answers[name]["cpu"] for name in names}
+            if number >= _WARM_UP:
+                out.add(used, {name: answers[name]["step"] for name in names})
     return out
 
 
-def _rows(what: str, figures: _Figures) -> list[Row]:
-    share, low, high = bootstrap(figures.share)
-    control, control_low, control_high = bootstrap(figures.control)
-    step, step_low, step_high = bootstrap(figures.slower)
-    beside = "the same training without gtrack"
+def _once(bench: Bench, work: int, every: str) -> float:
+    """Return the seconds that gtrack adds to a training of a moment."""
+
+    def train(*, tracked: bool) -> float:
+        with _Training(bench, work, tracked=tracked, **({"GTRACK_SEGMENT_EVERY": every} if every else {})) as training:
+            training.go_on(250 if every else 2)  # long enough for a first segment
+            return training.end()
+
+    return median(train(tracked=True) - train(tracked=False) for _ in range(bench.size(5, 1)))
+
+
+def _row(what: str, samples: Sequence[float], beside: str, *, budget: bool = False) -> Row:
+    share, low, high = bootstrap(samples)
     # An interval that holds the budget proves neither.
     passed = True if high < 0.01 else False if low > 0.01 else None
-    return [
-        Row(
-            f"processor time of all processes{what}",
-            f"{share:+.2%} [{low:+.2%}, {high:+.2%}]",
-            f"{beside}, against itself: {control:+.2%} [{control_low:+.2%}, {control_high:+.2%}]",
-            f"{1 + share:.4f}x",
-            "< 1 %",
-            passed,
-        ),
-        Row(f"once a run{what}", milliseconds(figures.once), beside),
-        Row(f"median step{what}", f"{step:+.2%} [{step_low:+.2%}, {step_high:+.2%}]", beside, f"{1 + step:.4f}x"),
-    ]
+    text, ratio = _interval(samples), f"{1 + share:.4f}x"
+    return Row(what, text, beside, ratio, "< 1 %", passed) if budget else Row(what, text, beside, ratio)
 
 
-def _steps(bench: Bench) -> int:
-    return bench.size(800, 300)
+def _interval(samples: Sequence[float]) -> str:
+    middle, low, high = bootstrap(samples)
+    return f"{middle:+.2%} [{low:+.2%}, {high:+.2%}]"
 
 
-def _calibrate(bench: Bench, repo: Path) -> int:
+def _calibrate(bench: Bench) -> int:
     """Return how much work makes a step of ten milliseconds on this machine."""
     work = 10
     for _ in range(3):
-        times = bench.work("training", repo, steps=60, work=work, tracked=False)
-        work = max(1, round(work * _STEP / median(times)))
+        with _Training(bench, work, tracked=False) as training:
+            work = max(1, round(work * _STEP / training.go_on(60)["step"]))
     return work

@@ -22,11 +22,13 @@ from gtrack.spool.writing import SpoolWriter
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
     from gtrack.model.state import RunState
+    from gtrack.ops.detached import Keeper
     from gtrack.spool.console import Console
 
 __all__ = ["Recording"]
 
 _SYNC_EVERY = 5.0
+_SEGMENT_EVERY = 600.0
 _LATE_KEY = 128
 _LATE_KEYS = 1000
 """How long names may be, and how many, under which calls after the end are counted."""
@@ -73,6 +75,7 @@ class Recording:
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._console: Console | None = None
+        self._keeper: Keeper | None = None
 
     def begin(self, request: Request, *, why_no_repository: str) -> None:
         """Create the run's folder, or join it, in the first spool that can be written."""
@@ -158,7 +161,23 @@ class Recording:
 
         # That the run is kept elsewhere was told when it began.
         warn = self._warn_of_disk if self._is_at_home() else _say_nothing
-        return finish(self.identity.run_id, self.spool, self.repository(), owner=self.identity.owner, warn=warn)
+        repo = self.repository()
+        state = finish(self.identity.run_id, self.spool, repo, owner=self.identity.owner, warn=warn)
+        self._push(repo, recorded=state is not None)
+        return state
+
+    def _push(self, repo: Repository | None, *, recorded: bool) -> None:
+        """Have the recorded run pushed, if that is wanted, by a process that nobody waits for."""
+        push = self.settings.push or "off"
+        at_work = self._keeper is not None and self._keeper.is_at_work  # it pushes when it has seen the end
+        if push == "off" or repo is None or not recorded or at_work or not self.identity.owner:
+            return
+        from gtrack.ops.finish import push_detached
+
+        try:
+            push_detached(repo, push=push)
+        except (GtrackError, OSError) as error:
+            self.notices.warn(f"the run is recorded and was not pushed: {error}")
 
     def repository(self) -> Repository | None:
         """Return the repository; a process that joined the run opens it anew."""
@@ -201,6 +220,7 @@ class Recording:
         self.identity = Identity(self.identity.run_id, self.identity.session, owner=False, rank=self.identity.rank)
         self._repo = None  # its open files share their positions with the parent's
         self._console = None
+        self._keeper = None
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.abandon_in_child(heir)
@@ -211,18 +231,34 @@ class Recording:
         threading.Thread(target=self._keep_safe, name="gtrack-sync", daemon=True).start()
 
     def _keep_safe(self) -> None:
-        """Now and then ask the disk to keep what was written, and commit a segment where that is wanted."""
-        stop, writer, every = self._stop, self.writer, self.settings.segment_every
-        pause = min(_SYNC_EVERY, every or _SYNC_EVERY)
-        last = time.monotonic()
-        while not stop.wait(pause) and writer is not None:
-            with contextlib.suppress(OSError):  # a full disk may have room again later; the log calls tell
-                writer.sync()
-            if every and time.monotonic() - last >= every and self.root is not None and self.identity.owner:
-                last = time.monotonic()
-                from gtrack.ops.finish import record_detached
+        """Now and then ask the disk to keep what was written, and see that a recorder commits segments if wanted."""
+        stop, writer, every = self._stop, self.writer, self._segment_every()
+        began = synced = time.monotonic()
+        while not stop.wait(min(_SYNC_EVERY, every or _SYNC_EVERY)) and writer is not None:
+            now = time.monotonic()
+            if now - synced >= _SYNC_EVERY:
+                synced = now
+                with contextlib.suppress(OSError):  # a full disk may have room again later; the log calls tell
+                    writer.sync()
+            if every and now - began >= every:
+                self._look_after_recorder(every)
 
-                record_detached(self.root, environment(), live=self.identity.run_id)
+    def _segment_every(self) -> float | None:
+        """Seconds between segments; a run that is to be pushed as it goes has some in any case."""
+        if self.settings.segment_every is None and self.settings.push == "segment":
+            return _SEGMENT_EVERY
+        return self.settings.segment_every
+
+    def _look_after_recorder(self, every: float) -> None:
+        from gtrack.ops.detached import Job, Keeper
+
+        repo, run = self._repo, self.identity
+        if repo is None or self.spool is None or not run.owner:
+            return
+        if self._keeper is None:
+            job = Job(repo.paths.root, self.settings.push or "off", self.spool, run.run_id, run.session, every)
+            self._keeper = Keeper(job, repo.paths.home)
+        self._keeper.look(environment())
 
     def _write_end(self, writer: SpoolWriter, status: str, error: BaseException | Mapping[str, object] | None) -> None:
         end = {"status": status, "ended": now_ns() // 1000}

@@ -269,7 +269,7 @@ class Run:
         if self._close(status, None) and self._recording.root is not None:
             from gtrack.ops.finish import record_detached
 
-            record_detached(self._recording.root, environment())
+            record_detached(self._recording.root, environment(), push=self._recording.settings.push)
 
     def _close(self, status: str, error: BaseException | Mapping[str, object] | None) -> bool | None:
         if self._recording.status is None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+from pathlib import Path
 
 TRAIN = """\
 import sys, gtrack
@@ -34,6 +37,18 @@ def as_seen_from_the_branch_alone(project, tmp_path):
     project.git("clone", "-q", str(project.root), str(clone))
     project.git("-C", str(clone), "branch", "gtrack", "origin/gtrack")
     return type(project)(clone, project.env).only_run()
+
+
+def vanish(project, process):
+    """Kill a training and its recorder, as a machine that vanishes does."""
+    locks = project.root / ".git/gtrack/recorders"
+    for lock in project.eventually(lambda: [*locks.iterdir()] if locks.exists() else []):
+        for entry in Path("/proc").iterdir():
+            command = entry / "cmdline"
+            if entry.name.isdecimal() and command.exists() and lock.name[:32].encode() in command.read_bytes():
+                os.kill(int(entry.name), signal.SIGKILL)
+    process.kill()
+    process.wait()
 
 
 def test_a_live_runs_values_reach_the_branch_and_are_counted_once(project, tmp_path):
@@ -70,8 +85,7 @@ def test_a_machine_that_vanishes_leaves_what_was_committed(project, tmp_path):
     process = project.start(TRAIN, env={"GTRACK_SEGMENT_EVERY": "0.3s"})
     assert process.stdout.readline() == "half\n"
     project.eventually(lambda: metrics_files(project))
-    process.kill()
-    process.wait()
+    vanish(project, process)
     found = as_seen_from_the_branch_alone(project, tmp_path)
     assert found.status == "running"
     assert found.curves(["acc"])["value"].to_pylist() == list(range(200))

@@ -1,34 +1,25 @@
-"""The processes that gtrack starts may be killed at any of their system calls: git, and those that record segments."""
+"""The git processes that gtrack starts may be killed at any of their system calls.
+
+Those that record segments have tests of their own: tests/api/test_api_recorder.py.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from harness import (
-    CALLS,
     Acknowledged,
     assert_healthy,
     assert_recorded,
     copies,
-    environment,
-    gtrack_command,
-    moments,
     moments_of_git,
     run,
-    run_until,
-    some_of,
     training_command,
-    wait_for,
 )
-
-import gtrack
-from gtrack.ops import finish
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed: apt install strace")
 
@@ -83,36 +74,3 @@ def kill_git(template: Path, tmp_path: Path, *, every: int) -> None:
             assert_healthy(repo, template, code_lost=True)
         except AssertionError as error:
             raise AssertionError(f"{where}{error}") from error
-
-
-def test_a_recorder_of_segments_killed_at_any_call_leaves_the_live_run_whole(
-    repo: Path, template: Path, tmp_path: Path
-) -> None:
-    kill_recorder(repo, template, tmp_path, every=12)
-
-
-@pytest.mark.soak
-def test_a_recorder_of_segments_killed_at_every_call_leaves_the_live_run_whole(
-    repo: Path, template: Path, tmp_path: Path
-) -> None:
-    kill_recorder(repo, template, tmp_path, every=1)
-
-
-def kill_recorder(repo: Path, template: Path, tmp_path: Path, *, every: int) -> None:
-    oracle = tmp_path / "oracle"
-    command = training_command(repo, oracle, "--for-ever", "--pause", "0.002")
-    with subprocess.Popen(command, env=environment()) as trainer:
-        try:
-            wait_for(lambda: Acknowledged.read(oracle).run_id is not None, "the training did not begin")
-            run_id = str(Acknowledged.read(oracle).run_id)
-            recorder = [sys.executable, "-c", finish._RECOVER, str(repo), run_id]
-            for family in CALLS:
-                for kill in some_of(moments(family, recorder, repo, tmp_path / "trace"), every):
-                    run_until(kill, recorder, repo)
-            with gtrack.Repo(str(repo)) as opened:
-                assert opened.run(run_id).status == "running"
-        finally:
-            trainer.kill()
-    assert run(gtrack_command("ls"), repo).returncode == 0
-    assert_recorded(repo, Acknowledged.read(oracle))
-    assert_healthy(repo, template)

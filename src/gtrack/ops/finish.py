@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from gtrack.errors import GtrackError
-from gtrack.spool.directory import SpoolRun
+from gtrack.ops.detached import Job, start
+from gtrack.ops.push_turns import leave_it_to_another
 
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
     from gtrack.model.state import RunState
 
-__all__ = ["finish", "record_detached"]
-
-_detached: list[subprocess.Popen[bytes]] = []
-_RECOVER = "import sys; from gtrack.ops.finish import main; main(*sys.argv[1:])"
+__all__ = ["finish", "push_detached", "record_detached"]
 
 
 def finish(
@@ -63,49 +60,37 @@ def _recorded(repo: Repository, run_id: str) -> RunState | None:
     """The state of a run whose last end is on the branch, or None."""
     from gtrack.model.fold import fold_run
     from gtrack.ops.load import load_run_files
+    from gtrack.ops.trees import visible_trees
 
     try:
-        state = fold_run(run_id, load_run_files(repo, [repo.tree_of(repo.tip)], run_id).documents)
+        state = fold_run(run_id, load_run_files(repo, visible_trees(repo), run_id).documents)
     except (KeyError, GtrackError, OSError):
         return None
     return None if state.status == "running" else state
 
 
-def record_detached(root: str, env: Mapping[str, str], *, live: str = "") -> None:
+def record_detached(root: str, env: Mapping[str, str], *, push: str | None = None) -> None:
     """Record what ended, from a process of its own that training neither waits for nor can take down.
 
     Args:
         root: The repository.
         env: The environment.
-        live: A run that still runs, to record what it has logged so far.
+        push: Push afterwards, unless it is ``off``; None to do what the environment says.
     """
-    # Those that are done are reaped here, so that a long training collects no zombies.
-    _detached[:] = [process for process in _detached if process.poll() is None]
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _RECOVER, root, live],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**env, "GTRACK_QUIET": "1"},
-        )
-    except OSError:
-        return  # the next command records it
-    _detached.append(process)
+    # Where no process can be started, the next command records it.
+    with contextlib.suppress(OSError):
+        start(Job(root, push=push), env)
 
 
-def main(root: str, live: str = "") -> None:
-    """Entry point of the detached process."""
-    from gtrack.branch.repository import Repository
-    from gtrack.config import Settings, environment
-    from gtrack.ops.recover import recover, seal_spools
+def push_detached(repo: Repository, *, push: str) -> None:
+    """Push what is recorded, from a process of its own; leave it to one that is at it already.
 
-    env = environment()
-    with Repository(root, env) as repo:
-        spools = Settings.from_env(env).extra_spools
-        recover(repo, spools)
-        if live:
-            folders = [os.path.join(spool, live) for spool in [repo.paths.spool, *spools]]
-            with repo.lock():
-                seal_spools(repo, [SpoolRun(path) for path in folders if os.path.isdir(path)], live=True)
+    Args:
+        repo: The repository.
+        push: ``off``, ``end`` or ``segment``.
+    """
+    if push == "off" or repo.remote is None:
+        return
+    with contextlib.suppress(OSError):
+        if not leave_it_to_another(repo.paths.home):
+            start(Job(repo.paths.root, push=push), repo.env)

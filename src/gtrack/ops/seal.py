@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 
 from gtrack.clock import iso, iso_to_us, stamp
@@ -75,7 +75,14 @@ class _Part:
         return 0 if self.journal is None else max(0, self.journal.records - self.first)
 
 
-def seal(run: SpoolRun, recorded: RunFiles, *, live: bool = False, curves: bool = True) -> Sealed:
+def seal(
+    run: SpoolRun,
+    recorded: RunFiles,
+    *,
+    live: bool = False,
+    curves: bool = True,
+    read: Callable[[Writer, int], JournalData] | None = None,
+) -> Sealed:
     """Make the branch's files of what a spool holds and the branch lacks.
 
     Sealing the same spool twice gives the same bytes. A process that may still write is left out, unless ``live``.
@@ -85,13 +92,14 @@ def seal(run: SpoolRun, recorded: RunFiles, *, live: bool = False, curves: bool 
         recorded: What the branch has of the run.
         live: Take in processes that still write, up to their last whole record.
         curves: Make Parquet files and console output too; without them only the YAML, to show a live run.
+        read: Returns a writer's journal from a record on; for one who seals the same run again and again.
 
     Returns:
         The new files; none when the branch has everything.
     """
     out = Sealed(run.id)
     owners = run.owners()
-    parts = _parts(run, recorded)
+    parts = _parts(run, recorded, read or _read_whole)
     start = run.start
     have_run = any(doc.kind == "run" for doc in recorded.documents)
     if start is not None and not have_run:
@@ -112,25 +120,26 @@ def seal(run: SpoolRun, recorded: RunFiles, *, live: bool = False, curves: bool 
     return out
 
 
-def _parts(run: SpoolRun, recorded: RunFiles) -> list[_Part]:
+def _parts(run: SpoolRun, recorded: RunFiles, read: Callable[[Writer, int], JournalData]) -> list[_Part]:
     parts = []
     for writer in run.writers():
         # Liveness first: a journal that is read after its writer was found gone cannot grow any more.
         alive = writer.is_alive()
+        first = recorded.sealed(writer.session, writer.id)
+        journal: JournalData | None
         try:
-            journal = _read(writer)
+            journal = read(writer, first)
         except (OSError, ValueError):
             journal = None
-        first = recorded.sealed(writer.session, writer.id)
+        else:
+            # A document takes shorter keys than a journal: control characters grow when written.
+            journal.points.keys[:] = map(fit_key, journal.points.keys)
         parts.append(_Part(writer, alive, writer.entries(), journal, first, journal is None))
     return parts
 
 
-def _read(writer: Writer) -> JournalData | None:
-    journal = read_journal(writer.journal)
-    # A document takes shorter keys than a journal: control characters grow when written.
-    journal.points.keys[:] = map(fit_key, journal.points.keys)
-    return journal
+def _read_whole(writer: Writer, _first: int) -> JournalData:
+    return read_journal(writer.journal)
 
 
 def _seal_start(out: Sealed, start: dict[str, object], parts: list[_Part], owners: Mapping[str, str]) -> None:

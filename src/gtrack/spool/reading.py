@@ -173,7 +173,7 @@ def _summary(points: Points, rows: Array) -> MetricSummary:
     ranks = None
     rank = points.rank[rows]
     if (rank >= 0).any():
-        ranks = {int(r): int(step[rank == r].min()) for r in np.unique(rank) if r >= 0}
+        ranks = {r: int(step[rank == r].min()) for r in sorted(set(rank.tolist())) if r >= 0}
     low = high = None
     if len(known):
         # Rows are in the order of step, so the first of equals has the smallest step.
