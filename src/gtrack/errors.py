@@ -10,6 +10,7 @@
     ├── ConflictError (RuntimeError)  4  somebody else holds or changed it
     │   └── LockedError (TimeoutError)      the repository stayed locked
     ├── NetworkError (ConnectionError) 5 network or authentication
+    │   └── AuthenticationError (PermissionError) the remote did not let us in
     ├── DamageError (ValueError)      6  what was read is damaged or hostile
     │   └── ParseError                      a document is not in the accepted subset
     ├── FormatError (ValueError)      7  written by a newer gtrack
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 __all__ = [
     "AmbiguousError",
+    "AuthenticationError",
     "ConflictError",
     "DamageError",
     "FormatError",
@@ -93,6 +95,10 @@ class NetworkError(GtrackError, ConnectionError):
     """The remote could not be reached, or did not let us in."""
 
     exit_code = 5
+
+
+class AuthenticationError(NetworkError, PermissionError):
+    """The remote wants to know who asks, or does not let him do that."""
 
 
 class DamageError(GtrackError, ValueError):
