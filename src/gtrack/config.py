@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from gtrack.errors import UsageError
 from gtrack.paths import state_spool
 
-__all__ = ["Settings", "environment", "parse_duration", "truthy"]
+__all__ = ["PUSHES", "Settings", "environment", "parse_duration", "truthy"]
 
+PUSHES = ("off", "end", "segment")
+"""When runs are sent by themselves: never, when they end, or after each segment of a live one as well."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -29,7 +31,9 @@ class Settings:
         commit: ``GTRACK_COMMIT``: the code's commit, where there is no repository.
         snapshot: ``GTRACK_SNAPSHOT``: the code's snapshot, where there is no repository.
         code: ``GTRACK_CODE``: ``snapshot``, ``commit-only`` or ``off``; None to ask the git configuration.
-        segment_every: ``GTRACK_SEGMENT_EVERY``: seconds between commits of a live run's values; None for never.
+        segment_every: ``GTRACK_SEGMENT_EVERY``: seconds between commits of a live run's values; 0 for never, None
+            to ask further.
+        push: ``GTRACK_PUSH``: when runs are sent by themselves: ``off``, ``end`` or ``segment``; None to ask further.
         strict: ``GTRACK_STRICT``: raise on a bad value rather than warn.
         quiet: ``GTRACK_QUIET``: no notices on stderr.
         state_spool: Where runs wait that have no repository to live in.
@@ -44,6 +48,7 @@ class Settings:
     snapshot: str | None = None
     code: str | None = None
     segment_every: float | None = None
+    push: str | None = None
     strict: bool = False
     quiet: bool = False
     state_spool: str = ""
@@ -58,6 +63,9 @@ class Settings:
         code = env.get("GTRACK_CODE") or None
         if code not in (None, "snapshot", "commit-only", "off"):
             raise UsageError(f"GTRACK_CODE is {code!r}", hint="use snapshot, commit-only or off")
+        push = env.get("GTRACK_PUSH") or None
+        if push not in (None, *PUSHES):
+            raise UsageError(f"GTRACK_PUSH is {push!r}", hint="use off, end or segment")
         every = env.get("GTRACK_SEGMENT_EVERY")
         return cls(
             spool=env.get("GTRACK_SPOOL") or None,
@@ -68,7 +76,8 @@ class Settings:
             commit=env.get("GTRACK_COMMIT") or None,
             snapshot=env.get("GTRACK_SNAPSHOT") or None,
             code=code,
-            segment_every=parse_duration(every) if every else None,
+            segment_every=_interval(every) if every else None,
+            push=push,
             strict=truthy(env.get("GTRACK_STRICT")),
             quiet=truthy(env.get("GTRACK_QUIET")),
             state_spool=state_spool(env),
@@ -88,6 +97,11 @@ def environment() -> MutableMapping[str, str]:
 def truthy(value: str | None) -> bool:
     """Tell whether an environment variable is switched on."""
     return (value or "").strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _interval(text: str) -> float:
+    """Return an interval in seconds; 0 for ``off``, which overrules what is set elsewhere."""
+    return 0.0 if text.strip().lower() in ("off", "never") else parse_duration(text)
 
 
 def parse_duration(text: str) -> float:

@@ -10,7 +10,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from gtrack import lifecycle
-from gtrack.branch.repository import Repository
 from gtrack.capture import seed as seeds
 from gtrack.config import Settings, environment
 from gtrack.errors import GtrackError, NotFoundError, RunActiveError, UsageError
@@ -19,9 +18,11 @@ from gtrack.ids import SHORT, is_run_id, new_session_id
 from gtrack.ids import run_name as run_name_of
 from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, choose_identity, run_exists
+from gtrack.ops.team import effective
 from gtrack.run import Run
 
 if TYPE_CHECKING:
+    from gtrack.branch.repository import Repository
     from gtrack.model.state import RunState
     from gtrack.reader import RecordedRun
 
@@ -120,10 +121,12 @@ def start_run(
         _check_text(what, text)
     warn = Notices(quiet=settings.quiet, run="").warn
     repo, why_not = _repository(environment())
+    # The environment's own settings are what the launch asked for; the others fill gaps.
+    told = effective(settings, repo, warn=warn)
     chosen = experiment or _state["experiment"] or settings.experiment
     given = Request(
         name=name or run_name or "",
-        experiment=chosen or "default",
+        experiment=chosen or told.experiment or "default",
         params=_plain_map("params", params),
         tags=_plain_map("tags", tags),
         notes=(notes,) if notes else (),
@@ -143,10 +146,10 @@ def start_run(
         request = replace(
             given,
             name=named or run_name_of(identity.run_id),
-            experiment=chosen or (above.experiment if above else "default"),
+            experiment=chosen or (above.experiment if above else given.experiment),
             parent=parent_id,
         )
-    run = Run(identity, request, repo=repo, settings=settings, console=console, why_no_repository=why_not)
+    run = Run(identity, request, repo=repo, settings=told, console=console, why_no_repository=why_not)
     if resume or not identity.owner:
         run.describe(
             params=given.params,
@@ -284,6 +287,8 @@ def _push(run: Run) -> None:
 def _repository(env: Mapping[str, str]) -> tuple[Repository | None, str]:
     """Return the repository around the working directory, opened once a process, or None and why not."""
     try:
+        from gtrack.branch.repository import Repository
+
         key = (os.getpid(), os.getcwd(), env.get("GIT_DIR"))
         known: dict[Any, Repository] = _state["repositories"]
         if key not in known:

@@ -16,6 +16,7 @@ from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, begin
 from gtrack.ops.recover import recover
 from gtrack.ops.resume import last_session
+from gtrack.ops.team import effective
 from gtrack.ops.view import View
 from gtrack.spool.writing import SpoolWriter, create_run, join_run
 
@@ -54,8 +55,9 @@ def record_run(
         The run's id.
     """
     _check(points)
-    settings = Settings.from_env(repo.env)
     run_id = new_run_id()
+    warn = Notices(quiet=False, run=run_id).warn
+    settings = effective(Settings.from_env(repo.env), repo.repository, warn=warn, strict=True)
     request = Request(
         name=name or run_name(run_id),
         experiment=experiment or settings.experiment or "default",
@@ -63,7 +65,6 @@ def record_run(
         tags=tags,
         notes=(message,) if message else (),
     )
-    warn = Notices(quiet=False, run=run_id).warn
     writer = begin(
         Identity(run_id, new_session_id()),
         request,

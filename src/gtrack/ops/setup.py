@@ -1,12 +1,15 @@
-"""The explicit set-up of a repository: the branch, and the diff driver that shows recorded files as text."""
+"""The explicit set-up of a repository: its remote, the branch, the hooks, and the diff driver for recorded files."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
+from gtrack.branch.hooks import HOOKS, install_hooks, remove_hooks, shared_hooks
 from gtrack.branch.repository import Repository
 from gtrack.errors import GitError, RepositoryError
+from gtrack.ops.setup_remote import choose_remote
 
 if TYPE_CHECKING:
     from gtrack.reader import Repo
@@ -24,24 +27,32 @@ _ATTRIBUTES = (
 )
 
 
-def init(repo: Repo, *, textconv: bool = False) -> list[str]:
+def init(repo: Repo, *, remote: str | None = None, textconv: bool = False, hooks: bool | None = None) -> list[str]:
     """Set a repository up, as far as that is not done.
 
     Args:
         repo: The repository.
+        remote: The remote that runs are shared through: a name, or the URL of a repository.
         textconv: Set up the diff driver, too.
+        hooks: Install the hooks, too; False takes them away.
 
     Returns:
         What was done or found, one sentence each.
 
     Raises:
+        NotFoundError: There is no such remote.
+        UsageError: The URL is none that git may be given.
+        ConflictError: Another remote, or a hook, stands in the way.
         RepositoryError: The branch cannot be made, or there is no git to configure.
         OSError: The repository cannot be written.
     """
+    chosen = choose_remote(repo.repository, remote) if remote is not None else []
     done = [_make_branch(repo)]
     if textconv:
         done.append(_add_textconv(repo.repository))
-    return done
+    if hooks is not None:
+        done += _set_hooks(repo.repository, wanted=hooks)
+    return [*chosen[:-1], *done, *chosen[-1:]]  # what comes next is said last
 
 
 def has_textconv(repo: Repository) -> bool:
@@ -62,6 +73,16 @@ def _make_branch(repo: Repo) -> str:
     if repo.ensure_branch():
         return f"made the branch {short}, with nothing on it but FORMAT and README.md"
     return f"the branch {short} is there already"
+
+
+def _set_hooks(repo: Repository, *, wanted: bool) -> list[str]:
+    if not wanted:
+        return remove_hooks(repo)
+    shared = shared_hooks(repo)
+    if shared is None:
+        return install_hooks(repo, sys.executable)
+    lines = (f'as the last line of its hook {name}: gtrack hook {name} "$@"' for name in HOOKS)
+    return [f"{shared}; gtrack changes nothing there. Add the hooks yourself:", *lines]
 
 
 def _add_textconv(repo: Repository) -> str:
