@@ -34,6 +34,8 @@ _DROPPED = frozenset(
     LC_ALL LANGUAGE
     """.split()
 )
+# How git shows a hook what a push brings before it is let in: https://git-scm.com/docs/git-receive-pack, "Quarantine".
+_QUARANTINE = frozenset("GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES".split())
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _COMMAND = re.compile(r"[a-z]+(?:-[a-z]+)*\Z")
 _COMPLAINTS = ("fatal:", "error:", " ! ")
@@ -64,14 +66,18 @@ class Git:
     env: Mapping[str, str] = field(repr=False)
 
     @classmethod
-    def find(cls, env: Mapping[str, str]) -> Git | None:
+    def find(cls, env: Mapping[str, str], *, incoming: bool = False) -> Git | None:
         """Return git as found on the ``PATH`` of ``env``, or None.
 
         Args:
             env: The environment of the caller; what would point git at another repository is dropped.
+            incoming: In a server's hook, see also the objects that a push brings and that are in quarantine still.
         """
         executable = shutil.which("git", path=env.get("PATH", os.defpath))
-        return None if executable is None else cls(executable, _clean(env))
+        if executable is None:
+            return None
+        kept = _QUARANTINE if incoming and "GIT_DIR" in env else frozenset()
+        return cls(executable, _clean(env, kept))
 
     def run(
         self,
@@ -178,8 +184,8 @@ class Git:
         return GitError(f"git {command} failed: {reason}", hint=advice[0] if advice else None)
 
 
-def _clean(env: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in env.items() if name not in _DROPPED}
+def _clean(env: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
+    kept = {name: value for name, value in env.items() if name in allowed or name not in _DROPPED}
     # English messages, but the user's own character set: filters run below git and must see what they always see.
     characters = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG")
     if characters:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gtrack.branch.bounded import run_bounded
 from gtrack.branch.chain import CODE_REF
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError
 
-__all__ = ["History", "Rewrite", "kept_snapshots", "present_commits", "read_history", "rewrites_between"]
+__all__ = ["History", "Rewrite", "kept_snapshots", "present_commits", "read_history"]
 
 _TIMEOUT = 3600.0
-# Replacements and grafts would show another history than the one that is pushed.
-_ENV = {"GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
 _DIFF = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--diff-filter=MDT")
 
 
@@ -47,7 +46,7 @@ class History:
     shallow: bool
 
 
-def read_history(repo: Repository, tip: str) -> History:
+def read_history(repo: Repository, tip: str, *, known: str | None = None) -> History:
     """Find every commit that changed or removed a file.
 
     A merge may take either parent's version of a file, and must have every file that a parent has. A root may hold
@@ -56,14 +55,17 @@ def read_history(repo: Repository, tip: str) -> History:
     Args:
         repo: The repository; it has the git executable.
         tip: The newest commit.
+        known: A commit whose history was read before, and is left out.
 
     Raises:
         GitError: Git failed, such as on a commit that is missing.
+        DamageError: There is more of it than can be read.
     """
-    listed = _git(repo, ["rev-list", "--parents", tip, "--"]).decode().splitlines()
+    range_ = [tip, *([f"^{known}"] if known is not None else [])]
+    listed = _git(repo, ["rev-list", "--parents", *range_, "--"]).decode().splitlines()
     family = {commit: parents for commit, *parents in (line.split() for line in listed)}
-    pairs = "".join(f"{commit} {parent}\n" for commit, parents in family.items() for parent in parents)
-    raw = _git(repo, [*_DIFF, "--stdin"], pairs.encode())
+    pairs = (f"{commit} {parent}" for commit, parents in family.items() for parent in parents)
+    raw = _git(repo, [*_DIFF, "--stdin"], pairs)
     rewrites = []
     for rewrite in dict.fromkeys(_parse(raw, tip)):
         parents = family[rewrite.commit]
@@ -71,20 +73,6 @@ def read_history(repo: Repository, tip: str) -> History:
             rewrites.append(rewrite)
     shallow = _git(repo, ["rev-parse", "--is-shallow-repository"]).strip() == b"true"
     return History(len(family), tuple(rewrites), shallow)
-
-
-def rewrites_between(repo: Repository, published: str, tip: str) -> list[Rewrite]:
-    """Return the files of one commit that another one has with other content; those it lacks do not count.
-
-    Args:
-        repo: The repository; it has the git executable.
-        published: The commit whose files stand.
-        tip: The other one.
-
-    Raises:
-        GitError: Git failed.
-    """
-    return [r for r in _parse(_git(repo, [*_DIFF, published, tip]), tip) if r.change != "D"]
 
 
 def kept_snapshots(repo: Repository) -> set[str] | None:
@@ -110,14 +98,13 @@ def present_commits(repo: Repository, oids: Iterable[str]) -> dict[str, str]:
         GitError: Git failed.
     """
     wanted = sorted(set(oids))
-    asked = "".join(f"{oid}^{{tree}}\n" for oid in wanted).encode()
+    asked = (f"{oid}^{{tree}}" for oid in wanted)
     answers = _git(repo, ["cat-file", "--batch-check"], asked).decode().splitlines() if wanted else []
     return {oid: line.split()[0] for oid, line in zip(wanted, answers, strict=True) if line.split()[1:2] == ["tree"]}
 
 
-def _git(repo: Repository, args: Sequence[str], data: bytes | None = None) -> bytes:
-    assert repo.git is not None
-    return repo.git.run(args, git_dir=repo.paths.git_dir, env_extra=_ENV, input=data, timeout=_TIMEOUT)
+def _git(repo: Repository, args: Sequence[str], lines: Iterable[str] = ()) -> bytes:
+    return run_bounded(repo, args, lines, timeout=_TIMEOUT)
 
 
 def _parse(raw: bytes, commit: str) -> Iterator[Rewrite]:

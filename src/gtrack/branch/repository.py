@@ -34,16 +34,17 @@ class Repository:
     Args:
         start: Any directory in it.
         env: The environment of the process.
+        incoming: In a server's hook, let git see also what a push brings; only git does, and nothing may be written.
 
     Raises:
         NotFoundError: There is no repository.
         RepositoryError: It cannot be used; the message says why.
     """
 
-    def __init__(self, start: str, env: Mapping[str, str]) -> None:
+    def __init__(self, start: str, env: Mapping[str, str], *, incoming: bool = False) -> None:
         self.env = env
         self.paths: RepositoryPaths = find_repository(start, env)
-        self.git = Git.find(env)
+        self.git = Git.find(env, incoming=incoming)
         raw = read_repository_config(self.paths.common_dir)
         self.object_format = _check(self.paths, raw)
         self._check_owner()

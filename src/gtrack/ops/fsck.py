@@ -7,27 +7,23 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gtrack.branch.history import read_history, rewrites_between
+from gtrack.branch.history import read_history
 from gtrack.branch.keep import restore_objects
-from gtrack.branch.listing import Listing, list_tree, read_in_batches
+from gtrack.branch.listing import Listing, list_tree
 from gtrack.branch.repository import Repository
 from gtrack.config import Settings
 from gtrack.errors import DamageError, GitError
-from gtrack.ids import SHORT
+from gtrack.ops.fsck_contents import check_contents
 from gtrack.ops.fsck_findings import Finding, Findings
 from gtrack.ops.fsck_local import check_code, check_locks, check_sealed, check_spools, lacking
-from gtrack.ops.fsck_runs import check_run
-from gtrack.ops.fsck_tree import check_other, check_shape, group_files
+from gtrack.ops.fsck_remotes import check_remotes, say_rewrites
+from gtrack.ops.fsck_tree import check_shape
 from gtrack.ops.recover import recover
 
 if TYPE_CHECKING:
     from gtrack.reader import Repo
 
 __all__ = ["Finding", "Report", "check"]
-
-_LARGEST = 8 << 20
-"""The largest file that is read, in bytes."""
-_CHANGES = {"M": "changes it", "T": "changes its type", "D": "removes it"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +51,7 @@ class Report:
 
 
 def check(repo: Repo, *, repair: bool = False) -> Report:
-    """Check the branch, its history, the spools and the code of the runs.
+    """Check the branch, its history, what was fetched of remotes, the spools and the code of the runs.
 
     Without a branch of its own the repository's tracking remote is checked, as of the last fetch.
 
@@ -75,22 +71,23 @@ def check(repo: Repo, *, repair: bool = False) -> Report:
     repository, found = repo.repository, Findings()
     spools = [repository.paths.spool, *Settings.from_env(repo.env).extra_spools]
     repaired = _repair(repository, spools) if repair else 0
-    runs = files = commits = 0
+    runs = commits = 0
     snapshots: dict[str, list[str]] = {}
     tip = repository.tip or repository.remote_tip
     tree = _tree(repository, tip, found)
-    if tip is not None and tree is not None:
+    listing = Listing()
+    if tree is not None:
         listing = list_tree(repository, tree)
-        files = len(listing.files)
-        runs = _check_files(repository, listing, snapshots, found)
+        runs = check_contents(repository, check_shape(listing, found), found, snapshots=snapshots)
     if tip is not None:
         commits = _check_history(repository, tip, found)
+    check_remotes(repository, tip, listing.files, found)
     check_locks(repository, found)
     check_spools(repository, spools, found)
     if not repair:
         check_sealed(repository, spools, tree, found)
     repaired += check_code(repository, snapshots, found, repair=repair)
-    return Report(found.all(), runs, files, commits, repaired)
+    return Report(found.all(), runs, len(listing.files), commits, repaired)
 
 
 def _tree(repo: Repository, tip: str | None, found: Findings) -> str | None:
@@ -112,26 +109,6 @@ def _tree(repo: Repository, tip: str | None, found: Findings) -> str | None:
     return None
 
 
-def _check_files(repo: Repository, listing: Listing, snapshots: dict[str, list[str]], found: Findings) -> int:
-    """Check every file; return how many runs there are."""
-    groups = group_files(check_shape(listing, found))
-    runs = 0
-    for run_id, entries, contents, bad in read_in_batches(repo, groups, _LARGEST):
-        for entry in entries:
-            if entry.oid in bad:
-                found.error(entry.path, bad[entry.oid], "gtrack fsck --repair")
-        readable = [entry for entry in entries if entry.oid in contents]
-        if not run_id:
-            for entry in readable:
-                check_other(entry, contents[entry.oid], found)
-            continue
-        runs += 1
-        plain = [entry for entry in readable if not entry.path.endswith(".sig")]
-        for snapshot in check_run(run_id, plain, contents, found):
-            snapshots.setdefault(snapshot, []).append(run_id)
-    return runs
-
-
 def _check_history(repo: Repository, tip: str, found: Findings) -> int:
     """Check that no commit changed or removed what was there; return how many commits were looked at."""
     if repo.git is None:
@@ -139,20 +116,12 @@ def _check_history(repo: Repository, tip: str, found: Findings) -> int:
         return 1
     try:
         history = read_history(repo, tip)
-    except GitError as error:
+    except (DamageError, GitError) as error:
         found.error(repo.branch, f"its history cannot be read: {error.message}", "gtrack fsck --repair")
         return 0
-    for rewrite in history.rewrites:
-        what = _CHANGES.get(rewrite.change, "changes it")
-        found.error(rewrite.path, f"commit {rewrite.commit[:SHORT]} {what}: files are written once")
+    say_rewrites(history.rewrites, found)
     if history.shallow:
         found.warning(repo.branch, "the clone is shallow: only a part of the history is checked")
-    published = repo.remote_tip
-    if published is not None and published != tip:
-        with contextlib.suppress(GitError):  # a fetch that was cut off; the next one settles it
-            for rewrite in rewrites_between(repo, published, tip):
-                if rewrite.path != "FORMAT":  # the higher epoch wins
-                    found.error(rewrite.path, f"{repo.remote} has published other content", f"git diff {published}")
     return history.commits
 
 

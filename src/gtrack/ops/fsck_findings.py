@@ -24,12 +24,14 @@ class Finding:
         path: The file on the branch, or a file or reference of the repository.
         what: What is wrong with it.
         hint: What to type, or None.
+        source: The commit or reference that has it, or None for the branch as it is here.
     """
 
     level: Level
     path: str
     what: str
     hint: str | None = None
+    source: str | None = None
 
 
 class Findings:
@@ -38,6 +40,20 @@ class Findings:
     def __init__(self) -> None:
         self._found: list[Finding] = []
         self._more: Counter[Level] = Counter()
+        self._source: str | None = None
+        self._harmless = False
+
+    def of(self, source: str, *, harmless: bool = False) -> Findings:
+        """Return the same list, for findings in a commit or reference.
+
+        Args:
+            source: The commit or reference.
+            harmless: Nothing of it counts here: what would be an error is a warning.
+        """
+        out = Findings()
+        out._found, out._more = self._found, self._more
+        out._source, out._harmless = clean(source[:_LONGEST]), harmless
+        return out
 
     def error(self, path: str, what: str, hint: str | None = None) -> None:
         """Add damage, or a broken rule."""
@@ -48,11 +64,13 @@ class Findings:
         self._add("warning", path, what, hint)
 
     def _add(self, level: Level, path: str, what: str, hint: str | None) -> None:
+        level = "warning" if self._harmless else level
         if len(self._found) >= _MOST:
             self._more[level] += 1
             return
         path, what = clean(path[:_LONGEST]), clean(what[:_LONGEST])
-        self._found.append(Finding(level, path, what, None if hint is None else clean(hint[:_LONGEST])))
+        hint = None if hint is None else clean(hint[:_LONGEST])
+        self._found.append(Finding(level, path, what, hint, self._source))
 
     def all(self) -> tuple[Finding, ...]:
         """Return the findings, errors first."""

@@ -15,9 +15,10 @@ from gtrack.errors import GtrackError
 from gtrack.format.plain import decode_line
 from gtrack.ids import SHORT
 from gtrack.ops.fsck_findings import Findings
-from gtrack.ops.load import RunFiles, load_run_files
+from gtrack.ops.load import RunFiles
 from gtrack.ops.recover import SEALED, spools_of
 from gtrack.ops.seal import seal
+from gtrack.ops.trees import recorded_files
 from gtrack.spool.directory import SpoolRun, Writer
 from gtrack.spool.reading import read_journal
 
@@ -119,7 +120,7 @@ def lacking(repo: Repository, spools: Sequence[str], tree: str | None) -> list[s
             for name in sorted(os.listdir(folder)):
                 run = SpoolRun(os.path.join(folder, name))
                 with contextlib.suppress(*_UNREADABLE):
-                    if seal(run, load_run_files(repo, [tree], run.id), curves=False).files:
+                    if seal(run, recorded_files(repo, run, tree), curves=False).files:
                         out.append(run.path)
     return out
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from gtrack.branch.listing import Entry
-from gtrack.clock import iso_to_us, stamp
+from gtrack.clock import iso_to_us, now_ns, stamp
 from gtrack.errors import ParseError
 from gtrack.format import yaml
 from gtrack.format.names import Segment, run_dir
@@ -19,11 +19,13 @@ from gtrack.ops.fsck_curves import check_curves
 from gtrack.ops.fsck_findings import Findings
 from gtrack.ops.load import RunFiles, documents_of
 
-__all__ = ["check_run"]
+__all__ = ["check_files", "check_run"]
 
 _MAX_CONSOLE = 256 << 10
 _MAX_UNPACKED = 4 << 20
 _LARGE = 1 << 20
+_AHEAD = 86_400_000_000
+"""Microseconds from which a stamp is not a clock that is a little ahead, but the future."""
 
 
 def check_run(run_id: str, entries: Sequence[Entry], contents: Mapping[str, bytes], found: Findings) -> set[str]:
@@ -39,6 +41,28 @@ def check_run(run_id: str, entries: Sequence[Entry], contents: Mapping[str, byte
         The snapshots that the run names.
     """
     folder = run_dir(run_id)
+    files = check_files(run_id, entries, contents, found)
+    if not any(doc.kind == "run" for doc in files.documents) and any(doc.kind == "end" for doc in files.documents):
+        found.warning(folder, "it has an end and no run.yaml: the facts of its start are missing")
+    _check_fold(folder, files, found)
+    _check_named_values(folder, files, contents, found)
+    check_curves(folder, files, contents, found)
+    return {snapshot for doc in files.documents for snapshot in _snapshots(doc)}
+
+
+def check_files(run_id: str, entries: Sequence[Entry], contents: Mapping[str, bytes], found: Findings) -> RunFiles:
+    """Check files of a run each by itself: digests, documents, sizes. Curves are not looked at.
+
+    Args:
+        run_id: The run.
+        entries: Some of its files that could be read; their names are known to the format.
+        contents: What is in them, by object id.
+        found: Takes what is wrong.
+
+    Returns:
+        The files that are sound enough to be read.
+    """
+    folder = run_dir(run_id)
     names = {entry.path.removeprefix(f"{folder}/"): entry for entry in entries}
     files = documents_of(run_id, [(name, entry.mode, entry.oid) for name, entry in names.items()], contents)
     for problem in files.problems:
@@ -47,11 +71,10 @@ def check_run(run_id: str, entries: Sequence[Entry], contents: Mapping[str, byte
     for name, entry in names.items():
         if len(contents[entry.oid]) > _LARGE:
             found.warning(f"{folder}/{name}", f"it has {len(contents[entry.oid]):,} bytes; git hosts advise 1 MB")
-    if not any(doc.kind == "run" for doc in files.documents) and any(doc.kind == "end" for doc in files.documents):
-        found.warning(folder, "it has an end and no run.yaml: the facts of its start are missing")
     _check_documents(folder, files, found)
-    _check_fold(folder, files, found)
-    _check_values(folder, files, contents, found)
+    for file, oid in files.of_kind("values"):
+        if file.digest != sha12(contents[oid]):
+            found.error(f"{folder}/{file.name}", "the content does not match the digest in its name")
     for file, oid in files.of_kind("console"):
         wrong = _wrong_console(contents[oid])
         if wrong is not None:
@@ -61,13 +84,15 @@ def check_run(run_id: str, entries: Sequence[Entry], contents: Mapping[str, byte
             yaml.load(contents[oid])
         except ParseError as error:
             found.error(f"{folder}/{file.name}", error.message)
-    check_curves(folder, files, contents, found)
-    return {snapshot for doc in files.documents for snapshot in _snapshots(doc)}
+    return files
 
 
 def _check_documents(folder: str, files: RunFiles, found: Findings) -> None:
+    horizon = stamp(now_ns() // 1000 + _AHEAD)
     for doc in files.documents:
         path = f"{folder}/{doc.name}"
+        if doc.stamp > horizon:
+            found.warning(path, "its stamp is in the future: it has no effect until then")
         problems = check_document(doc.kind, doc.body)
         for problem in problems:
             found.error(path, problem)
@@ -105,8 +130,8 @@ def _check_fold(folder: str, files: RunFiles, found: Findings) -> None:
         found.error(folder, f"the run cannot be folded: {type(error).__name__}: {error}")
 
 
-def _check_values(folder: str, files: RunFiles, contents: Mapping[str, bytes], found: Findings) -> None:
-    """Check long values: the digest in the name, and that each is there that a document names."""
+def _check_named_values(folder: str, files: RunFiles, contents: Mapping[str, bytes], found: Findings) -> None:
+    """Check that each long value is there that a document names."""
     present = set()
     named = {name for doc in files.documents for name in _long_values(doc.body)}
     for file, oid in files.of_kind("values"):
@@ -115,8 +140,6 @@ def _check_values(folder: str, files: RunFiles, contents: Mapping[str, bytes], f
             # A map of very many values is one file, and may itself name others.
             with contextlib.suppress(ValueError, RecursionError):
                 named.update(_long_values(json.loads(contents[oid])))
-        if file.digest != sha12(contents[oid]):
-            found.error(f"{folder}/{file.name}", "the content does not match the digest in its name")
     for name in sorted(named - present):
         found.error(f"{folder}/{name}", "a document names this long value, and it is missing")
     for name in sorted(present - named):

@@ -1,7 +1,8 @@
-"""``gtrack fsck``: check every file on the branch."""
+"""``gtrack fsck``: check every file on the branch, or what a push brings."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -12,53 +13,106 @@ from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import Column, Output, emit, output_options
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
-from gtrack.errors import DamageError
+from gtrack.errors import DamageError, FormatError, UsageError
+from gtrack.ids import SHORT
 from gtrack.text import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gtrack.ops.fsck_findings import Finding
 
 __all__ = ["command"]
 
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
-@declare("fsck", examples=["gtrack fsck", "gtrack fsck --repair", "gtrack fsck --json"])
+
+@declare(
+    "fsck",
+    examples=[
+        "gtrack fsck",
+        "gtrack fsck --repair",
+        "gtrack fsck --json",
+        "gtrack fsck --range origin/gtrack..gtrack",
+    ],
+)
 @click.option(
     "--repair", is_flag=True, help="First put back what copies remain of: lost objects, files of runs, snapshots."
 )
+@click.option(
+    "--range",
+    "span",
+    metavar="OLD..NEW",
+    help="Check only what these commits do to the branch, for a server's hook; OLD may be zeros or empty.",
+)
+@click.option("--allow-epoch", is_flag=True, help="With --range: let a rewritten branch of a higher epoch through.")
+@click.option("--quiet", is_flag=True, help="Print nothing: the exit code tells.")
 @output_options
 @click.pass_obj
-def command(invocation: Invocation, *, repair: bool, output: Output) -> int:
+def command(
+    invocation: Invocation, *, repair: bool, span: str | None, allow_epoch: bool, quiet: bool, output: Output
+) -> int:
     """Check every file on the branch.
 
-    Names, formats, digests and the write-once rule are checked against the branch's history. The exit code is 6
-    when something is damaged.
+    Names, formats, digests and the write-once rule are checked against the branch's history; likewise what was
+    fetched from the tracking remote, its inboxes and other remotes. The exit code is 6 when something is damaged, or
+    when a range does what it must not.
     """
+    if span is None and allow_epoch:
+        raise UsageError("--allow-epoch goes with --range", hint="gtrack fsck --range OLD..NEW --allow-epoch")
+    if span is not None and repair:
+        raise UsageError("--repair and --range do not go together", hint="gtrack fsck --repair")
+    if span is not None:
+        checked, findings, code = _check_range(invocation, span, allow_epoch=allow_epoch)
+    else:
+        checked, findings, code = _check_all(invocation, repair=repair)
+    if quiet:
+        return code
+    if output.form is None:
+        output.write("".join(_text(finding, output.terminal(invocation)) for finding in findings))
+    else:
+        emit(invocation, output, findings, _columns(), _to_dict)
+    errors = sum(finding.level == "error" for finding in findings)
+    warnings = len(findings) - errors
+    found = f"{plural(errors, 'error')}, {plural(warnings, 'warning')}" if findings else "no damage"
+    invocation.notice(f"checked {checked}: {found}")
+    return code
+
+
+def _check_all(invocation: Invocation, *, repair: bool) -> tuple[str, Sequence[Finding], int]:
     from gtrack.ops.fsck import check
 
     with invocation.repository() as repo:
         report = check(repo, repair=repair)
-    if output.form is None:
-        output.write("".join(_text(finding, output.terminal(invocation)) for finding in report.findings))
-    else:
-        emit(invocation, output, report.findings, _columns(), _to_dict)
-    errors = sum(finding.level == "error" for finding in report.findings)
-    warnings = len(report.findings) - errors
     checked = f"{plural(report.runs, 'run')}, {plural(report.files, 'file')}, {plural(report.commits, 'commit')}"
-    found = f"{plural(errors, 'error')}, {plural(warnings, 'warning')}" if report.findings else "no damage"
-    repaired = f"; {report.repaired} repaired" if report.repaired else ""
-    invocation.notice(f"checked {checked}: {found}{repaired}")
-    return DamageError.exit_code if errors else 0
+    if report.repaired:
+        invocation.notice(f"{report.repaired:,} repaired")
+    return checked, report.findings, 0 if report.ok else DamageError.exit_code
+
+
+def _check_range(invocation: Invocation, span: str, *, allow_epoch: bool) -> tuple[str, Sequence[Finding], int]:
+    from gtrack.branch.repository import Repository
+    from gtrack.ops.fsck_range import check_range
+
+    # Nothing is recorded first: a server's hook may not write, and only git sees what a push brings.
+    with Repository(".", invocation.env, incoming=True) as repo:
+        report = check_range(repo, span, allow_epoch=allow_epoch)
+    code = 0 if report.ok else FormatError.exit_code if report.newer else DamageError.exit_code
+    return f"{plural(report.commits, 'commit')}, {plural(report.files, 'new file')}", report.findings, code
 
 
 def _text(finding: Finding, terminal: Terminal) -> str:
     level = terminal.style(finding.level, "red" if finding.level == "error" else "yellow")
+    source = finding.source or ""
+    parts = [source[:SHORT] if _COMMIT.match(source) else source, finding.path, finding.what]
     hint = f"  hint: {clean(finding.hint)}\n" if finding.hint else ""
-    return f"{level}: {clean(finding.path)}: {clean(finding.what)}\n{hint}"
+    return f"{level}: {': '.join(clean(part) for part in parts if part)}\n{hint}"
 
 
 def _columns() -> list[Column[Finding]]:
     return [
         Column("level", Heading("LEVEL"), lambda finding: finding.level),
+        Column("source", Heading("SOURCE"), lambda finding: finding.source or ""),
         Column("path", Heading("PATH"), lambda finding: finding.path),
         Column("what", Heading("WHAT"), lambda finding: finding.what),
         Column("hint", Heading("HINT"), lambda finding: finding.hint or ""),
@@ -66,4 +120,10 @@ def _columns() -> list[Column[Finding]]:
 
 
 def _to_dict(finding: Finding) -> dict[str, object]:
-    return {"level": finding.level, "path": finding.path, "what": finding.what, "hint": finding.hint}
+    return {
+        "level": finding.level,
+        "source": finding.source,
+        "path": finding.path,
+        "what": finding.what,
+        "hint": finding.hint,
+    }
