@@ -158,14 +158,20 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
 }
 """Fields by kind of file."""
 
+_EDIT = {
+    "previous": Field(
+        lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value), "a list of names"
+    )
+}
+
 EVENTS: Mapping[str, Mapping[str, Field]] = {
-    "tag": _needs({"tags": _MAP}, "tags"),
-    "note": _needs({"text": _TEXT}, "text"),
-    "rename": _needs({"name": Field(_is_name, "a name")}, "name"),
-    "move": _needs({"experiment": Field(_is_name, "a name")}, "experiment"),
-    "goal": _needs({"goals": _LOGGED["goals"]}, "goals"),
-    "delete": {"reason": Field(_or_none(_is_text), "text or null")},
-    "restore": {},
+    "tag": {**_needs({"tags": _MAP}, "tags"), **_EDIT},
+    "note": {**_needs({"text": _TEXT}, "text"), **_EDIT},
+    "rename": {**_needs({"name": Field(_is_name, "a name")}, "name"), **_EDIT},
+    "move": {**_needs({"experiment": Field(_is_name, "a name")}, "experiment"), **_EDIT},
+    "goal": {**_needs({"goals": _LOGGED["goals"]}, "goals"), **_EDIT},
+    "delete": {"reason": Field(_or_none(_is_text), "text or null"), **_EDIT},
+    "restore": _EDIT,
     "policy": {},
     "attempt": _needs(
         {

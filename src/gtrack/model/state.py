@@ -52,7 +52,16 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What a run is, as of the files it was folded from. Times are microseconds since the epoch (UTC)."""
+    """What a run is, as of the files it was folded from. Times are microseconds since the epoch (UTC).
+
+    Attributes that explain themselves are left out here.
+
+    Attributes:
+        last_heard: The last sign of life.
+        future: Events of a time that has not come; they count for nothing yet.
+        concurrent: What was edited at the same time in clones that did not know of each other, and differently.
+        problems: What was passed over, and why.
+    """
 
     id: str
     name: str
@@ -80,6 +89,7 @@ class RunState:
     live: bool = False
     last_heard: int | None = None
     future: tuple[str, ...] = ()
+    concurrent: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -124,6 +134,8 @@ class RunState:
             out["last_heard"] = _iso(self.last_heard)
         if self.future:
             out["future"] = list(self.future)
+        if self.concurrent:
+            out["concurrent"] = list(self.concurrent)
         if self.problems:
             out["problems"] = list(self.problems)
         return out

@@ -12,6 +12,7 @@ from gtrack.errors import UsageError
 from gtrack.format import names, yaml
 from gtrack.format.plain import to_plain
 from gtrack.ids import SHORT
+from gtrack.model.concurrent import latest_events
 from gtrack.ops.view import View
 
 if TYPE_CHECKING:
@@ -77,17 +78,22 @@ def restore(repo: Repo, runs: Sequence[RecordedRun]) -> None:
 
 def _record(repo: Repo, runs: Sequence[RecordedRun], fact: Mapping[str, object], what: str) -> None:
     by = author(repo.repository.config, repo.env)
-    data = yaml.dump({"format": 1, **{key: value for key, value in fact.items() if value is not None}, "author": by})
+    said = {key: value for key, value in fact.items() if value is not None}
     subject = " ".join("".join(c if c.isprintable() else " " for c in what).split())
     shown = f"run {runs[0].id[:SHORT]} {runs[0].name}" if len(runs) == 1 else f"{len(runs)} runs"
     body_text = "" if len(runs) == 1 else "\n".join(f"{run.id[:SHORT]} {run.name}" for run in runs)
     with repo.repository.lock():
         # Looked at anew: somebody may have edited since the caller did, and this edit shall stand.
         view = View(repo.repository)
-        files = {f"{names.run_dir(run.id)}/{names.event(_next_stamp(view, run.id), data)}": data for run in runs}
+        files = dict(_event(view, run.id, {"format": 1, **said, "author": by}) for run in runs)
         commit_files(repo.repository, files, f"{shown}: {subject}"[:120], body_text, by=by)
 
 
-def _next_stamp(view: View, run_id: str) -> str:
-    last = max((doc.stamp for doc in view.files(run_id).documents if doc.stamp), default=None)
-    return later_stamp(now_ns() // 1000, last)
+def _event(view: View, run_id: str, body: Mapping[str, object]) -> tuple[str, bytes]:
+    """Return the path and the content of an event that comes after all that is known of a run."""
+    # A fact of a time that has not come counts for nothing yet: an edit after it would be hidden just as long.
+    future = set(view.state(run_id).future)
+    known = [doc for doc in view.files(run_id).documents if doc.name not in future]
+    data = yaml.dump({**body, "previous": latest_events([doc for doc in known if doc.kind == "event"])})
+    stamp = later_stamp(now_ns() // 1000, max((doc.stamp for doc in known if doc.stamp), default=None))
+    return f"{names.run_dir(run_id)}/{names.event(stamp, data)}", data
