@@ -16,7 +16,7 @@ from time import perf_counter
 
 from gtrack.branch.commit import README, format_file
 from gtrack.branch.repository import Repository
-from gtrack.branch.union import adds_nothing, runs_added, union
+from gtrack.branch.union import added, adds_nothing, union
 from gtrack.format import names
 
 STAMP = "20261121T142530.123456Z"
@@ -79,7 +79,7 @@ with Repository(".", os.environ) as repo:
     push = measure("push: two on a published one", lambda: union(repo, [two], published=one))
     both = measure("both on a published base", lambda: union(repo, [one, two], published=base_tree))
     assert push.tree == both.tree and not push.dropped_count
-    assert len(measure("runs added", lambda: runs_added(repo, two, one))) == options["two"]
+    assert len(measure("runs added", lambda: added(repo, two, one).runs)) == options["two"]
     assert measure("adds nothing", lambda: adds_nothing(repo, two, push.tree))
     if options.get("pure"):
         pure = measure("every file checked", lambda: union(repo, [one, two]))

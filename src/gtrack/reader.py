@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from gtrack.branch.repository import Repository
 from gtrack.config import Settings, environment
 from gtrack.errors import GtrackError
+from gtrack.ids import is_object_id
 from gtrack.model.fold import Document
 from gtrack.model.state import Note, RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.notices import Notices
-from gtrack.ops.recover import recover
+from gtrack.ops.recover import Recovered, recover
 from gtrack.ops.spill import restore_long_values
 from gtrack.ops.view import View
 
@@ -47,16 +48,24 @@ class Repo:
         self.root = self.repository.paths.root
         self.git_dir = self.repository.paths.git_dir
         self.common_dir = self.repository.paths.common_dir
+        self.recovered = Recovered()
 
-    def runs(self, *, experiment: str | None = None, deleted: bool = False) -> list[RecordedRun]:
+    def runs(
+        self, *, experiment: str | None = None, deleted: bool = False, remote: str | None = None
+    ) -> list[RecordedRun]:
         """Return the runs, newest first, those that still run included.
 
         Args:
             experiment: Only those of this experiment.
             deleted: Those that were deleted, instead of the others.
+            remote: Those on the branch of this remote, such as a fork's, instead of the team's; as of the last fetch.
+
+        Raises:
+            UsageError: There is no such remote.
+            NotFoundError: The remote has no runs, or was never fetched.
         """
         self.recover()
-        view = View(self.repository)
+        view = View(self.repository, remote=remote)
         return [
             RecordedRun(view, state)
             for state in view.states()
@@ -88,9 +97,15 @@ class Repo:
         except (GtrackError, OSError) as error:
             self._notices.warn(f"ended runs could not be recorded: {error}")
             return []
+        self.recovered = done
         for path, reason in done.failed:
             self._notices.warn(f"{path} could not be recorded: {reason}")
         return [state.id for state in done.runs]
+
+    def has_code(self, run: RunState) -> bool:
+        """Tell whether the snapshot of a run's code is in this clone; a colleague's may still be at the remote."""
+        snapshot = run.code.get("snapshot")
+        return isinstance(snapshot, str) and is_object_id(snapshot) and snapshot in self.repository.objects
 
     def ensure_branch(self) -> bool:
         """Create the branch for runs if it does not exist; True when it was created."""

@@ -14,7 +14,7 @@ from gtrack.branch import keep
 from gtrack.branch.commit import commit_files, format_file
 from gtrack.branch.objects import BLOB, BLOB_MODE, COMMIT, TREE, TREE_MODE, MissingObjectError
 from gtrack.branch.repository import Repository
-from gtrack.branch.union import added_paths, adds_nothing, runs_added, union
+from gtrack.branch.union import added, adds_nothing, union
 from gtrack.errors import DamageError, FormatError
 from gtrack.format import names, yaml
 from gtrack.ids import derived_ids
@@ -101,8 +101,8 @@ def test_two_clones_that_record_and_edit_the_same_runs_come_to_one_tree_and_stat
         made.tree == union(repo, trees[:1], published=trees[1]).tree == union(repo, trees[1:], published=trees[0]).tree
     )
     assert not made.dropped
-    assert runs_added(repo, made.tree, base) == {derived_ids(w, n)[0] for w in ("one", "two") for n in range(count)}
-    assert len(added_paths(repo, made.tree, base)) == 6 * count
+    assert added(repo, made.tree, base).runs == {derived_ids(w, n)[0] for w in ("one", "two") for n in range(count)}
+    assert len(added(repo, made.tree, base).paths) == 6 * count
     assert adds_nothing(repo, trees[0], made.tree)
     edited, _ = derived_ids("common", 7)
     states = [
@@ -140,7 +140,7 @@ def test_a_union_works_in_a_clone_of_depth_1(tmp_path, opened, repo):
     theirs = record(repo, runs("theirs", 2))
     git(shallow.paths.root, "fetch", "-q", "--depth=1", "origin", "gtrack")
     made = union(shallow, [ours], published=theirs)
-    assert runs_added(shallow, made.tree, theirs) == {derived_ids("ours", n)[0] for n in range(2)}
+    assert added(shallow, made.tree, theirs).runs == {derived_ids("ours", n)[0] for n in range(2)}
     assert (shallow.paths.common_dir, git(shallow.paths.root, "rev-list", "--count", "FETCH_HEAD").strip())[1] == "1"
 
 
@@ -179,18 +179,18 @@ def test_equal_subtrees_are_never_opened(repo):
     ours = plant(repo, {**base, path: (BLOB_MODE, data)})
     git(repo.paths.root, "fsck", "--strict", ours)
     os.unlink(os.path.join(repo.paths.common_dir, "objects", shard[1][:2], shard[1][2:]))
-    assert added_paths(repo, union(repo, [ours], published=tree).tree, tree) == [path]
+    assert added(repo, union(repo, [ours], published=tree).tree, tree).paths == {path}
 
 
 def test_runs_and_paths_that_a_push_adds_are_counted(repo):
     first, edit, other = event(RUN, "1"), event(RUN, "2"), event(OTHER, "3")
     base = plant(repo, plain(dict([first])))
     ours = plant(repo, {**plain(dict([first, edit, other])), "../x": (BLOB_MODE, b"")})
-    assert runs_added(repo, ours, base) == {OTHER}
-    assert runs_added(repo, ours, None) == {RUN, OTHER}
-    assert runs_added(repo, base, ours) == set()
-    assert added_paths(repo, ours, base) == sorted([edit[0], other[0]])
-    assert added_paths(repo, base, None) == sorted(["README.md", first[0]])
+    assert added(repo, ours, base).runs == {OTHER}
+    assert added(repo, ours, None).runs == {RUN, OTHER}
+    assert added(repo, base, ours).runs == set()
+    assert added(repo, ours, base).paths == {edit[0], other[0]}
+    assert added(repo, base, None).paths == {"README.md", first[0]}
 
 
 @pytest.mark.parametrize(
@@ -259,4 +259,4 @@ def test_replaced_objects_are_seen_as_they_are(repo):
     folder = repo.objects.find(ours, names.run_dir(derived_ids("one", 3)[0]))
     assert folder is not None
     git(repo.paths.root, "replace", folder[1], plant(repo, {}))
-    assert set(added_paths(repo, union(repo, [ours]).tree, None)) == {path, *runs("one", 20), "README.md"}
+    assert added(repo, union(repo, [ours]).tree, None).paths == {path, *runs("one", 20), "README.md"}

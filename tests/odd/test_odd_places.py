@@ -273,12 +273,12 @@ def test_a_broken_library_delays_the_record_and_not_the_training(world: World, m
     path = f"{broken}{os.pathsep}{world.env['PYTHONPATH']}"
     trained = world.train(repo, env={"PYTHONPATH": path})
     trained.check_undisturbed()
-    (warning,) = trained.warnings
-    assert "libarrow.so.1700" in warning
-    if module == "dulwich":  # without it the repository cannot even be opened
-        ingest(world, repo, world.state_spool, trained.run_id)
+    if module == "dulwich":  # a repository whose objects are not packed is read without it
+        assert trained.warnings == []
         check_kept(world, repo, trained.run_id)
         return
+    (warning,) = trained.warnings
+    assert "libarrow.so.1700" in warning
     check_recorded(world, repo, trained.run_id)
 
 

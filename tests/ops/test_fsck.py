@@ -567,7 +567,7 @@ def test_code_that_is_not_here_is_named_with_the_way_to_get_it(repo, tmp_path):
     add(repo, {f"runs/3f/{OTHER}/run.yaml": yaml.dump(facts_of(OTHER, code={"snapshot": "0" * 39 + "1"}))})
     with Repo(repo.root, env=dict(os.environ)) as fresh:
         (finding,) = check(fresh).findings
-    assert (finding.level, finding.hint) == ("warning", "git fetch origin refs/gtrack/code")
+    assert (finding.level, finding.hint) == ("warning", "gtrack pull")
     assert f"1 run ({OTHER[:7]})" in finding.what
 
 

@@ -10,7 +10,8 @@ import contextlib
 from collections.abc import Iterable
 
 from gtrack.branch.chain import CODE_REF, keep_snapshot
-from gtrack.branch.history import kept_snapshots, present_commits
+from gtrack.branch.history import present_commits
+from gtrack.branch.kept_snapshots import kept_snapshots
 from gtrack.branch.repository import Repository
 from gtrack.errors import GitError
 

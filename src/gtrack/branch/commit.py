@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gtrack.branch import keep
-from gtrack.branch.objects import COMMIT
+from gtrack.branch.commit_objects import SKIP_CI, write_commit
 from gtrack.branch.repository import Repository
 from gtrack.errors import ConflictError, DamageError, FormatError, RepositoryError
 
@@ -111,7 +110,8 @@ def commit_files(repo: Repository, files: Mapping[str, bytes], subject: str, bod
             tree, taken = _add(repo, base, files)
         if tip is not None and tree == base:
             return Committed(tip, tuple(taken))
-        commit = repo.objects.write(COMMIT, _commit_object(repo, tree, tip, by, subject, body))
+        parents = [] if tip is None else [tip]
+        commit = write_commit(repo, tree, parents, by=by, subject=subject, body=f"{body}\n\n{SKIP_CI}".lstrip())
         keep.keep_objects(repo, commit)
         if repo.refs.compare_and_set(repo.branch, tip, commit):
             return Committed(commit, tuple(taken))
@@ -129,27 +129,3 @@ def _first_files(repo: Repository, base: str | None) -> dict[str, bytes]:
         read_format(repo.read_blob(found[1]))
         return {}
     return {FORMAT_FILE: format_file(), "README.md": README.encode()}
-
-
-def _commit_object(repo: Repository, tree: str, parent: str | None, by: str, subject: str, body: str) -> bytes:
-    now = int(time.time())
-    lines = [f"tree {tree}"]
-    if parent is not None:
-        lines.append(f"parent {parent}")
-        # A clock set back must not make a child older than its parent: git's walks prune by time.
-        now = max(now, _commit_time(repo.objects.read(parent, COMMIT)))
-    zone = time.strftime("%z", time.localtime(now)) or "+0000"
-    lines += [f"author {by} {now} {zone}", f"committer {by} {now} {zone}", "", subject]
-    if body:
-        lines += ["", body.rstrip("\n")]
-    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
-
-
-def _commit_time(commit: bytes) -> int:
-    for line in commit.split(b"\n\n", 1)[0].splitlines():
-        if line.startswith(b"committer "):
-            try:
-                return int(line.split()[-2])
-            except (ValueError, IndexError):
-                break
-    return 0

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gtrack.branch.bounded import run_bounded
-from gtrack.branch.chain import CODE_REF
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError
 
-__all__ = ["History", "Rewrite", "kept_snapshots", "present_commits", "read_history"]
+__all__ = ["History", "Rewrite", "present_commits", "read_history"]
 
 _TIMEOUT = 3600.0
 _DIFF = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", "--diff-filter=MDT")
@@ -73,18 +72,6 @@ def read_history(repo: Repository, tip: str, *, known: str | None = None) -> His
             rewrites.append(rewrite)
     shallow = _git(repo, ["rev-parse", "--is-shallow-repository"]).strip() == b"true"
     return History(len(family), tuple(rewrites), shallow)
-
-
-def kept_snapshots(repo: Repository) -> set[str] | None:
-    """Return the commits that the links of the code chain have as parents; None when there is no chain.
-
-    Raises:
-        GitError: The chain cannot be read to its end.
-    """
-    if repo.refs.read(CODE_REF) is None:
-        return None
-    lines = _git(repo, ["rev-list", "--first-parent", "--parents", CODE_REF, "--"]).decode().splitlines()
-    return {parent for line in lines for parent in line.split()[1:]}
 
 
 def present_commits(repo: Repository, oids: Iterable[str]) -> dict[str, str]:

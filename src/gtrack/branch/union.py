@@ -7,7 +7,7 @@ The algebra, and why it holds, is told in :mod:`gtrack.branch.tree_union`; what 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gtrack.branch.bulk_objects import tree_data
 from gtrack.branch.members import Source
@@ -18,7 +18,20 @@ from gtrack.branch.tree_union import TreeUnion, epoch_of_tree
 from gtrack.format.names import run_dir, split_path
 from gtrack.ids import is_run_id
 
-__all__ = ["Dropped", "Union", "added_paths", "adds_nothing", "epoch_of_tree", "runs_added", "take_runs", "union"]
+__all__ = ["Added", "Dropped", "Union", "added", "adds_nothing", "epoch_of_tree", "take_runs", "union"]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What a tree has and another has not.
+
+    Attributes:
+        paths: The files.
+        runs: The ids of the runs of which the other has nothing.
+    """
+
+    paths: frozenset[str] = frozenset()
+    runs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +46,7 @@ class Union:
         tainted: The numbers of the trees that hold what nobody may publish: a commit of such a tree must not become a
             parent of one that is pushed.
         epoch: Its epoch.
+        added: What each of the trees has that the published one has not, in their order, faulty files included.
     """
 
     tree: str
@@ -41,6 +55,7 @@ class Union:
     standing: tuple[Dropped, ...] = ()
     tainted: frozenset[int] = frozenset()
     epoch: int = 0
+    added: tuple[Added, ...] = ()
 
 
 def union(repo: Repository, trees: Sequence[str], *, published: str | None = None) -> Union:
@@ -65,7 +80,8 @@ def union(repo: Repository, trees: Sequence[str], *, published: str | None = Non
         'f925a871c673edcc852509fd34d092ce866c46c6'
     """
     work = TreeUnion(repo, trees, published).walk()
-    return _finish(work)
+    found = tuple(_added(work, number) for number in range(len(trees)))
+    return replace(_finish(work), added=found)
 
 
 def _finish(work: TreeUnion) -> Union:
@@ -93,10 +109,8 @@ def adds_nothing(repo: Repository, tree: str, published: str) -> bool:
     return work.tree() == published
 
 
-def added_paths(repo: Repository, tree: str, base: str | None) -> list[str]:
-    """Return the paths that a tree has and another has not, sorted: what a push of it would add.
-
-    By path and mode: no content is read.
+def added(repo: Repository, tree: str, base: str | None) -> Added:
+    """Return what a tree has and another has not: what a push of it would add, by path and mode.
 
     Args:
         repo: The repository.
@@ -107,17 +121,15 @@ def added_paths(repo: Repository, tree: str, base: str | None) -> list[str]:
         FormatError: A newer gtrack wrote one of the trees.
         DamageError: A folder is missing, damaged, or a bomb.
     """
-    return sorted({offer.path for offer in TreeUnion(repo, [tree], base).walk().offers})
+    return _added(TreeUnion(repo, [tree], base).walk(), 0)
 
 
-def runs_added(repo: Repository, tree: str, base: str | None) -> set[str]:
-    """Return the ids of the runs that a tree has and another has nothing of; see :func:`added_paths`."""
-    work = TreeUnion(repo, [tree], base).walk()
-    places = filter(None, (split_path(offer.path) for offer in work.offers))
+def _added(work: TreeUnion, number: int) -> Added:
+    paths = frozenset(offer.path for offer in work.offers if number in offer.sources)
     runs = work.root.children.get(b"runs")
-    if runs is None:
-        return set()
-    return {run_id for run_id, _ in places if _run_folder(runs, run_id).published is None}
+    places = (split_path(path) for path in paths)
+    ids = {place[0] for place in places if place is not None}
+    return Added(paths, frozenset(run_id for run_id in ids if runs and _run_folder(runs, run_id).published is None))
 
 
 def _run_folder(runs: Folder, run_id: str) -> Folder:

@@ -37,10 +37,14 @@ ENTRIES = {
     "show": Entry("Read", "Show all that is known about runs."),
     "logs": Entry("Read", "Print what a run wrote to its console."),
     "fsck": Entry("Judge", "Check every file on the branch."),
+    "push": Entry("Share", "Send runs to the remote that the team shares."),
+    "pull": Entry("Share", "Fetch the team's runs and join them with the local branch."),
+    "status": Entry("Share", "Show what is not shared yet and what needs a decision."),
     "ingest": Entry("Share", "Take in runs recorded elsewhere without a repository."),
     "demo": Entry("Face", "Make a small repository with runs to look at."),
     "doctor": Entry("Face", "Check what gtrack needs here, and say what to type."),
     "completion": Entry("Face", "Print the completion script of a shell."),
+    "hook": Entry("Face", "Act as one of git's hooks.", hidden=True),
     "textconv": Entry("Face", "Describe a recorded file in text, for git diff and git log -p.", hidden=True),
 }
 """Every command, in the order of the help text."""

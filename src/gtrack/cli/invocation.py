@@ -47,6 +47,11 @@ class Invocation:
         """What standard output can show."""
         return Terminal.of(sys.stdout, self.env)
 
+    @property
+    def interactive(self) -> bool:
+        """Somebody is there to be asked."""
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
     def say(self, text: str) -> None:
         """Print a result, on standard output."""
         write(sys.stdout, text + "\n")

@@ -51,13 +51,16 @@ class Section:
     lines: list[str] = field(default_factory=list)
 
 
-def run_sections(run: RunState, terminal: Terminal, *, packages: bool = False) -> list[Section]:
+def run_sections(
+    run: RunState, terminal: Terminal, *, packages: bool = False, code_is_here: bool = True
+) -> list[Section]:
     """Return the sections about a run that have something in them.
 
     Args:
         run: The run.
         terminal: What it can show.
         packages: List the whole environment, packages included.
+        code_is_here: The snapshot of the code is in this clone.
     """
     sections = [
         _header(run, terminal),
@@ -66,14 +69,19 @@ def run_sections(run: RunState, terminal: Terminal, *, packages: bool = False) -
         _metrics(run),
         Section("Tags", _pairs(run.tags.items())),
         Section("Notes", [[instant(n.time), _person(n.author), clean(n.text, lines=True)] for n in run.notes]),
-        _code(run),
+        _code(run, code_is_here),
         Section("Data", [[str(i), _item(entry)] for i, entry in enumerate(run.data, 1)]),
         Section("Uses", [[str(i), _item(entry)] for i, entry in enumerate(run.uses, 1)]),
         _environment(run, packages),
         Section("Seed", _pairs(run.seed.items())),
         _sessions(run),
         Section(
-            "Problems", lines=[clean(line) for line in [*run.problems, *(f"in the future: {f}" for f in run.future)]]
+            "Problems",
+            lines=[
+                *map(clean, run.problems),
+                *(f"in the future: {clean(name)}" for name in run.future),
+                *(f"edited in two clones at the same time, the later one stands: {clean(w)}" for w in run.concurrent),
+            ],
         ),
     ]
     return [section for section in sections if section.rows or section.lines]
@@ -140,7 +148,7 @@ def _metric(key: str, summary: MetricSummary) -> list[str]:
     ]
 
 
-def _code(run: RunState) -> Section:
+def _code(run: RunState, is_here: bool) -> Section:
     code = run.code
     rows = []
     if isinstance(code.get("commit"), str):
@@ -153,7 +161,9 @@ def _code(run: RunState) -> Section:
     snapshot = code.get("snapshot")
     # Only what is certainly an object id is offered to be pasted into a shell.
     if isinstance(snapshot, str) and _OBJECT_ID.match(snapshot):
-        rows += [["snapshot", snapshot], ["check out", f"git worktree add DIR {snapshot[:12]}"]]
+        rows.append(["snapshot", snapshot])
+        todo = f"git worktree add DIR {snapshot[:12]}"
+        rows.append(["check out", todo if is_here else f"gtrack pull && {todo}, if its owner has published it"])
     modules = code.get("submodules")
     for module in modules if isinstance(modules, list) else []:
         rows.append(["submodule", _item(module)])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gtrack.model.state import RunState
     from gtrack.reader import RecordedRun, Repo
 
-__all__ = ["complete_selector", "resolve", "selector_argument", "whole_state"]
+__all__ = ["complete_selector", "matcher", "resolve", "selector_argument", "whole_state"]
 
 
 def selector_argument(*, several: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -42,6 +42,21 @@ def resolve(repo: Repo, selectors: Sequence[str]) -> list[RecordedRun]:
 def whole_state(run: RecordedRun) -> RunState:
     """Return a run's state with the params and tags that were too long for its document put back."""
     return replace(run.state, params=run.params, tags=run.tags)
+
+
+def matcher(text: str | None) -> Callable[[RunState], bool]:
+    """Return what tells whether a run matches a FILTER; without one every run does.
+
+    Raises:
+        UsageError: The filter is not in the language.
+    """
+    if text is None:
+        return lambda _: True
+    from gtrack.clock import now_ns
+    from gtrack.index.filter import parse
+
+    wanted, now = parse(text), now_ns() // 1000
+    return lambda run: wanted.matches(run, now_us=now)
 
 
 def complete_selector(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from gtrack.branch.chain import CODE_REF, keep_snapshot
 from gtrack.branch.chain_repair import is_whole, rebuild_chain
-from gtrack.branch.history import kept_snapshots, present_commits
+from gtrack.branch.history import present_commits
+from gtrack.branch.kept_snapshots import fetched_snapshots, kept_snapshots
 from gtrack.branch.repository import Repository
 from gtrack.errors import GtrackError
 from gtrack.format.plain import decode_line
@@ -145,14 +146,14 @@ def check_code(repo: Repository, snapshots: Mapping[str, Sequence[str]], found: 
         rebuild_chain(repo, snapshots)
         whole, mended = True, 1
     try:
-        kept = kept_snapshots(repo)
+        kept = (kept_snapshots(repo) or set()) | fetched_snapshots(repo)
     except GtrackError as error:
         found.error(CODE_REF, f"the chain of snapshots cannot be read: {error}", _REPAIR)
         kept = set()
     else:
         if not whole:
             found.error(CODE_REF, "it leads to objects that are missing: git cannot collect garbage", _REPAIR)
-    missing = sorted(snapshots.keys() - (kept or set()))
+    missing = sorted(snapshots.keys() - kept)
     trees = present_commits(repo, snapshots)
     loose = [snapshot for snapshot in missing if snapshot in trees and is_whole(repo, snapshot)]
     if repair:
@@ -175,4 +176,4 @@ def _runs(some: Sequence[str], snapshots: Mapping[str, Sequence[str]]) -> str:
 
 
 def _fetch(repo: Repository) -> str | None:
-    return f"git fetch {repo.remote} {CODE_REF}" if repo.remote else None
+    return "gtrack pull" if repo.remote else None

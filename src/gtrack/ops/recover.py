@@ -12,20 +12,23 @@ from dataclasses import dataclass, field
 from gtrack.branch import keep
 from gtrack.branch.author import author
 from gtrack.branch.commit import commit_files
+from gtrack.branch.lock import repository_lock
 from gtrack.branch.repository import Repository
 from gtrack.errors import GtrackError
 from gtrack.model.fold import fold_run
 from gtrack.model.state import RunState
 from gtrack.ops.headline import commit_message
-from gtrack.ops.load import RunFiles, load_run_files
 from gtrack.ops.seal import Sealed, seal
 from gtrack.ops.spooled_objects import take_in_objects
+from gtrack.ops.trees import recorded_files
 from gtrack.spool.directory import SpoolRun, Writer, hold_folder, list_spool
 
 __all__ = ["Recovered", "recover", "seal_spools", "spools_of"]
 
 SEALED = ".sealed"
 _SWEEP_EVERY = 3600.0
+_CURVES = 2048
+"""Bytes of a journal that holds more than single values, for which no Parquet is written."""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,11 @@ def spools_of(repo: Repository, extra: Sequence[str]) -> list[SpoolRun]:
 
 
 def recover(
-    repo: Repository, extra_spools: Sequence[str] = (), *, timeout: float = 60.0, certain: bool = False
+    repo: Repository,
+    extra_spools: Sequence[str] = (),
+    *,
+    timeout: float = 60.0,
+    certain: bool = False,
 ) -> Recovered:
     """Record every run whose process ended without doing so itself, killed ones included.
 
@@ -66,7 +73,7 @@ def recover(
         repo: The repository.
         extra_spools: Spools outside the repository to look into.
         timeout: Seconds to wait for the repository's lock.
-        certain: There is something to record: take the lock without a look.
+        certain: There is something to record: look for what may have ended, and see under the lock what has.
 
     Raises:
         LockedError: Another process held the lock for all that time.
@@ -74,13 +81,37 @@ def recover(
         OSError: The disk is full or read-only.
     """
     # A look without the lock: most commands find nothing to do.
-    if not certain and not any(_is_due(run) for run in spools_of(repo, extra_spools)):
+    runs = spools_of(repo, extra_spools)
+    due = [run for run in runs if (run.may_have_ended() if certain else _is_due(run))]
+    if not due:
         return Recovered()
-    with repo.lock(timeout):
+    waiting = [run.path for run in due]
+
+    def recorded() -> bool:
+        while waiting and not os.path.lexists(waiting[-1]):
+            waiting.pop()
+        return not waiting
+
+    _load_libraries(due)
+    # Of many processes that end at once one records all: when it has, the others need no lock.
+    with repository_lock(repo.paths.home, timeout=timeout, unless=recorded) as held:
+        if not held:
+            return Recovered()
         out = seal_spools(repo, [run for run in spools_of(repo, extra_spools) if _is_due(run)])
         if _is_time_to_sweep(repo):
             sweep_sealed(repo, [repo.paths.spool, *extra_spools])
     return out
+
+
+def _load_libraries(runs: Sequence[SpoolRun]) -> None:
+    """Load what sealing needs: under the lock, all others would wait for it."""
+    with contextlib.suppress(ImportError, OSError):  # a library that is broken is told of where it is needed
+        import numpy as np
+
+        if any(os.path.getsize(writer.journal) > _CURVES for run in runs for writer in run.writers()):
+            from gtrack.format.parquet import encode_metrics
+
+            encode_metrics(np.zeros(1, np.int64), ["key"], np.zeros(1), np.zeros(1), np.zeros(1))
 
 
 def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = False) -> Recovered:
@@ -98,7 +129,7 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
     for run in runs:
         try:
             take_in_objects(repo, run)
-            recorded = _load(repo, tree, run.id)
+            recorded = recorded_files(repo, run, tree)
             writers = run.writers()
             sealed = seal(run, recorded, live=live)
         except (GtrackError, OSError, ValueError, KeyError) as error:
@@ -133,7 +164,8 @@ def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
 
 def _sweep_one(repo: Repository, path: str, name: str) -> None:
     tree = repo.tree_of(keep.readable_tip(repo))
-    if seal(SpoolRun(path), load_run_files(repo, [tree], name[:32])).files:
+    run = SpoolRun(path)
+    if seal(run, recorded_files(repo, run, tree)).files:
         _put_back(path, name)
     else:
         shutil.rmtree(path, ignore_errors=True)
@@ -149,24 +181,17 @@ def _is_time_to_sweep(repo: Repository) -> bool:
         return True
 
 
-def _load(repo: Repository, tree: str | None, run_id: str) -> RunFiles:
-    try:
-        return load_run_files(repo, [tree], run_id)
-    except KeyError:
-        # A ``git gc --prune=now`` at the worst moment took objects of an earlier commit.
-        keep.restore_objects(repo)
-        return load_run_files(repo, [tree], run_id)
-
-
 def _is_due(run: SpoolRun) -> bool:
     """A cheap guess whether sealing would find something.
 
     Workers of a session wait for its owner: a launch of 64 ranks is one commit, not 64.
     """
-    owners = run.owners()
     alive = {w: w.is_alive() for w in run.writers()}
     if not alive:
         return True
+    if all(alive.values()):
+        return False  # before its owners' files are read: most spools are those of live runs
+    owners = run.owners()
     busy = {w.session for w, is_alive in alive.items() if is_alive and owners.get(w.session) == w.id}
     return any(not is_alive and w.session not in busy for w, is_alive in alive.items())
 

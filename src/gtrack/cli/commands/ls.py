@@ -22,9 +22,10 @@ from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.ordering import sort_runs
 from gtrack.cli.output import Output, emit, output_options
-from gtrack.cli.selectors import whole_state
+from gtrack.cli.selectors import matcher, whole_state
 from gtrack.clock import now_ns
 from gtrack.model.state import STATUSES, RunState
+from gtrack.text import clean
 
 if TYPE_CHECKING:
     from gtrack.reader import Repo
@@ -46,9 +47,12 @@ or look at a repository that has runs: gtrack demo"""
         "gtrack ls",
         "gtrack ls --metric val_auc --param lr --sort val_auc -n 10",
         "gtrack ls --experiment churn --status failed",
+        "gtrack ls --where 'metrics.val_auc > 0.9 AND params.lr < 0.1'",
+        "gtrack ls --remote alice",
         "gtrack ls --csv > runs.csv",
     ],
 )
+@click.option("--where", "filter_", metavar="FILTER", help="Only the runs that match, such as 'metrics.val_auc > 0.9'.")
 @click.option("--experiment", metavar="NAME", help="Only the runs of one experiment.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only runs of this status (repeatable).")
 @click.option("--metric", "metrics", metavar="KEY", multiple=True, help="Show a metric (repeatable).")
@@ -62,11 +66,15 @@ or look at a repository that has runs: gtrack demo"""
 )
 @click.option("--all", "everything", is_flag=True, help="Show every run.")
 @click.option("--deleted", is_flag=True, help="List the deleted runs instead.")
+@click.option(
+    "--remote", metavar="NAME", help="List what is on the branch of another remote instead, such as a fork's."
+)
 @output_options
 @click.pass_obj
 def command(
     invocation: Invocation,
     *,
+    filter_: str | None,
     experiment: str | None,
     status: Sequence[str],
     metrics: Sequence[str],
@@ -76,6 +84,7 @@ def command(
     count: int | None,
     everything: bool,
     deleted: bool,
+    remote: str | None,
     output: Output,
 ) -> None:
     """List runs, newest first.
@@ -84,13 +93,16 @@ def command(
     A metric is shown as its last value, or as its best where it has a goal. A CODE with a * had uncommitted changes,
     which are in the run's snapshot.
     """
+    wanted = matcher(filter_)
     with invocation.repository() as repo:
-        found = repo.runs(experiment=experiment, deleted=deleted)
+        found = repo.runs(experiment=experiment, deleted=deleted, remote=remote)
         runs = [run.state if output.form is None else whole_state(run) for run in found]
-        runs = [run for run in runs if not status or run.status in status]
+        runs = [run for run in runs if (not status or run.status in status) and wanted(run)]
         if not runs and output.form is None:
-            invocation.notice(_nothing(repo, any_run=bool(found or experiment or deleted)))
+            invocation.notice(_nothing(repo, any_run=bool(found or experiment or deleted or remote or filter_)))
             return
+    if remote is not None and output.form is None:
+        invocation.notice(f"on the branch of {clean(remote)} as of the last fetch; none of it counts here:")
     if sort is not None and runs:
         runs = sort_runs(runs, sort, reverse=reverse)
     elif reverse:

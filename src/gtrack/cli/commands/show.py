@@ -36,6 +36,7 @@ def command(invocation: Invocation, *, selectors: Sequence[str], environment: bo
     """
     with invocation.repository() as repo:
         runs = [whole_state(run) for run in resolve(repo, selectors)]
+        here = {run.id for run in runs if repo.has_code(run)}
     terminal = output.terminal(invocation)
     if output.form == "json" and len(runs) == 1:
         output.write(to_json(runs[0].to_dict(), indent=2) + "\n")
@@ -46,7 +47,7 @@ def command(invocation: Invocation, *, selectors: Sequence[str], environment: bo
         draw = _markdown if output.form == "md" else _plain
         pages = []
         for run in runs:
-            sections = run_sections(run, terminal, packages=environment)
+            sections = run_sections(run, terminal, packages=environment, code_is_here=run.id in here)
             lines = [line for section in sections for line in draw(section, terminal)]
             pages.append("\n".join(lines).strip("\n") + "\n")
         output.write("\n".join(pages))

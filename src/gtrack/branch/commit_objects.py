@@ -1,4 +1,4 @@
-"""Commits that bring clones together: their tree is a union, their parents are the tips that went into it."""
+"""Commits of gtrack's branch: written, and compared by ancestry."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from gtrack.branch.objects import COMMIT
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError, GitError
 
-__all__ = ["commit_time", "independent", "is_ancestor", "merge_commit"]
+__all__ = ["SKIP_CI", "commit_time", "independent", "is_ancestor", "write_commit"]
 
-_AHEAD = 86_400
-"""Seconds by which a parent's clock may be ahead of ours and still be followed."""
+SKIP_CI = "[skip ci]"
+"""In the body of every commit to the branch: there is nothing on it to build or test."""
+
+_AHEAD = 7 * 86_400
+"""Seconds by which a parent may be ahead of our clock and still count: each of two clocks may be a day wrong."""
 
 
-def merge_commit(repo: Repository, tree: str, parents: Sequence[str], *, by: str, subject: str, body: str = "") -> str:
+def write_commit(repo: Repository, tree: str, parents: Sequence[str], *, by: str, subject: str, body: str = "") -> str:
     """Write a commit and return its id; no reference is set.
 
     Args:
@@ -27,7 +30,7 @@ def merge_commit(repo: Repository, tree: str, parents: Sequence[str], *, by: str
         body: The rest of it.
     """
     now = int(time.time())
-    # Git's walks prune by time: a child must not be older than its parents. A clock that is days ahead is not followed.
+    # Git's walks prune by time: a child must not be older than its parents, unless their clock is weeks ahead.
     times = [commit_time(repo.objects.read(parent, COMMIT)) for parent in parents]
     seconds = max([now, *(t for t in times if t <= now + _AHEAD)])
     zone = time.strftime("%z", time.localtime(seconds)) or "+0000"

@@ -1,0 +1,154 @@
+"""``gtrack pull``: fetch the team's runs, or copy chosen ones of somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from gtrack.cli.columns import main_metrics, metric_column, run_columns
+from gtrack.cli.command import command as declare
+from gtrack.cli.fields import plural
+from gtrack.cli.invocation import Invocation
+from gtrack.cli.output import Output, emit
+from gtrack.cli.selectors import matcher
+from gtrack.clock import now_ns
+from gtrack.errors import UsageError
+from gtrack.ids import SHORT
+from gtrack.model.state import RunState
+from gtrack.text import clean
+
+if TYPE_CHECKING:
+    from gtrack.ops.pull import Pulled
+    from gtrack.ops.view import View
+    from gtrack.reader import Repo
+
+__all__ = ["command"]
+
+
+@declare(
+    "pull",
+    examples=["gtrack pull", "gtrack pull alice 3f2a9c1", "gtrack pull alice --where 'metrics.val_auc > 0.9'"],
+)
+@click.argument("remote", required=False)
+@click.argument("selectors", metavar="[SELECTOR]...", nargs=-1)
+@click.option("--where", "filter_", metavar="FILTER", help="Copy the runs that match.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before copying.")
+@click.pass_obj
+def command(
+    invocation: Invocation, *, remote: str | None, selectors: Sequence[str], filter_: str | None, yes: bool
+) -> None:
+    """Fetch the team's runs and join them with the local branch.
+
+    From a REMOTE that is not the team's, such as a fork, only the runs that you choose are copied, after they were
+    shown: nothing else of it counts here, neither its models nor what it deleted.
+    """
+    with invocation.repository() as repo:
+        if remote in (None, repo.repository.remote):
+            if selectors or filter_ is not None:
+                raise UsageError(
+                    "from the team's remote everything is pulled, so there is nothing to choose", hint="gtrack pull"
+                )
+            _pull_everything(invocation, repo)
+        else:
+            assert remote is not None
+            _copy(invocation, repo, remote, selectors, filter_, yes=yes)
+
+
+def _pull_everything(invocation: Invocation, repo: Repo) -> None:
+    from gtrack.ops.pull import pull
+
+    done = pull(repo.repository, interactive=invocation.interactive)
+    remote = clean(done.remote)
+    if done.tip is None and not done.checked_out:
+        invocation.say(f"{remote} has no runs yet; to send yours: gtrack push")
+    else:
+        invocation.say(f"{plural(len(done.runs), 'new run')} from {remote}" + _at(done))
+    if done.checked_out:
+        invocation.notice(
+            "the branch is checked out in a worktree and stays where it is; the runs are shown all the same"
+        )
+    if done.overwritten:
+        invocation.notice(
+            f"somebody rewrote or removed the branch at {remote}: what it held is kept here; gtrack push puts it back"
+        )
+    if done.inboxes:
+        invocation.notice(f"{plural(done.inboxes, 'inbox')} at {remote} waiting to be taken in: gtrack push")
+
+
+def _at(done: Pulled) -> str:
+    return f" ({done.tip[:SHORT]})" if done.tip else ""
+
+
+def _copy(
+    invocation: Invocation, repo: Repo, remote: str, selectors: Sequence[str], filter_: str | None, *, yes: bool
+) -> None:
+    from gtrack.ops.pull_from import copy_runs, look_at
+
+    view = look_at(repo.repository, remote, interactive=invocation.interactive)
+    if not selectors and filter_ is None:
+        raise UsageError(
+            f"which of the {plural(len(view.run_ids), 'run')} at {remote}?",
+            hint=f"gtrack ls --remote {remote}, then gtrack pull {remote} SELECTOR, or --where FILTER",
+        )
+    chosen = _chosen(view, selectors, filter_)
+    if not chosen:
+        invocation.notice("no run matches")
+    elif not selectors:
+        chosen = _unknown_here(invocation, repo, remote, chosen)
+    if not chosen:
+        return
+    _show(invocation, chosen)
+    if not yes and not _confirmed(invocation, len(chosen), remote):
+        return
+    done = copy_runs(repo.repository, view, [state.id for state in chosen])
+    if done.files:
+        what = plural(len(done.runs), "run") if done.runs else f"{plural(done.files, 'file')} about known runs"
+        invocation.say(f"{what} copied from {clean(remote)}")
+    else:
+        invocation.say("they are here already")
+    for item in done.dropped:
+        invocation.notice(f"not taken: {clean(item.path)}: {clean(item.why)}")
+
+
+def _chosen(view: View, selectors: Sequence[str], filter_: str | None) -> list[RunState]:
+    """Return the runs that were chosen. One that is deleted there is none: what a fork deletes does not count here.
+
+    Raises:
+        UsageError: A selector names a deleted run.
+    """
+    named = [view.state(run_id) for run_id in dict.fromkeys(map(view.select, selectors))]
+    for state in named:
+        if state.deleted:
+            raise UsageError(
+                f"the run {state.id[:SHORT]} is deleted at {view.remote}: there is nothing to copy",
+                hint=f"gtrack ls --remote {view.remote}",
+            )
+    wanted = matcher(filter_)
+    among = named if selectors else [state for state in view.states() if not state.deleted]
+    return [state for state in among if wanted(state)]
+
+
+def _unknown_here(invocation: Invocation, repo: Repo, remote: str, runs: list[RunState]) -> list[RunState]:
+    """Return the runs that are not here. A filter means other people's: what a fork says of ours must not slip in."""
+    from gtrack.ops.view import View
+
+    here = set(View(repo.repository).run_ids)
+    known = sum(state.id in here for state in runs)
+    if known:
+        what = f"here already and passed over: {plural(known, 'run')}"
+        invocation.notice(f"{what}; to take what {clean(remote)} knows of one since, name it")
+    return [state for state in runs if state.id not in here]
+
+
+def _show(invocation: Invocation, runs: list[RunState]) -> None:
+    output = Output()
+    columns = run_columns(now_ns() // 1000, output.terminal(invocation))
+    emit(invocation, output, runs, columns + [metric_column(key) for key in main_metrics(runs)], RunState.to_dict)
+
+
+def _confirmed(invocation: Invocation, count: int, remote: str) -> bool:
+    if not invocation.interactive:
+        raise UsageError(f"nobody is there to be asked about {plural(count, 'run')}", hint="add --yes")
+    return click.confirm(f"Copy {plural(count, 'run')} from {clean(remote)}?", err=True)

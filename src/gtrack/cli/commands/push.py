@@ -1,0 +1,111 @@
+"""``gtrack push``: send runs to the remote that the team shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gtrack.cli.command import command as declare
+from gtrack.cli.fields import plural
+from gtrack.cli.invocation import Invocation
+from gtrack.ids import SHORT
+from gtrack.text import clean
+
+if TYPE_CHECKING:
+    from gtrack.branch.repository import Repository
+    from gtrack.ops.publish_code import Question
+    from gtrack.ops.push import Pushed
+
+__all__ = ["command"]
+
+_SHOWN_FILES = 12
+_SHOWN_DROPPED = 5
+
+
+@declare("push", examples=["gtrack push", "gtrack push --code"])
+@click.option(
+    "--code/--no-code",
+    "code",
+    default=None,
+    help="Publish code that the remote does not have, or do not, this time, without asking.",
+)
+@click.pass_obj
+def command(invocation: Invocation, *, code: bool | None) -> None:
+    """Send runs to the remote that the team shares.
+
+    What the remote has already stays as it is, whatever others push at the same time: nothing is forced or
+    overwritten. Code that the remote does not have (uncommitted edits, commits never pushed) is published with the
+    runs once you agree to it; git config gtrack.publishCode remembers the answer.
+    """
+    from gtrack.ops.push import push
+
+    def ask(question: Question) -> bool:
+        return _ask(repository, question)
+
+    with invocation.repository() as repo:
+        repository = repo.repository
+        asked = ask if invocation.interactive else None
+        done = push(repository, consent=asked if code is None else code, interactive=invocation.interactive)
+    invocation.say(_outcome(done))
+    for line in _remarks(done, decided=code is not None):
+        invocation.notice(clean(line))
+
+
+def _ask(repository: Repository, question: Question) -> bool:
+    """Ask whether code may be published, naming the files; a yes or no is remembered."""
+    from gtrack.ops.publish_code import remember
+
+    remote = clean(str(repository.remote))
+    versions = plural(question.snapshots, "version")
+    lines = [f"{versions} of the code {'has' if question.snapshots == 1 else 'have'} changes that {remote} lacks:"]
+    lines += [f"  {clean(path)}" for path in question.files[:_SHOWN_FILES]]
+    more = len(question.files) - _SHOWN_FILES + question.more
+    lines += [f"  and {plural(more, 'file')} more"] if more > 0 else []
+    click.echo("\n".join(lines), err=True)
+    text = "Publish this code with the runs? y: yes, always; n: no, never; Enter: not this time"
+    answer = click.prompt(text, default="", show_default=False, err=True).strip().lower()
+    if answer in ("y", "yes", "n", "no"):
+        remember(repository, answer.startswith("y"))
+    return bool(answer) and "yes".startswith(answer)
+
+
+def _outcome(done: Pushed) -> str:
+    remote = clean(done.remote)
+    if done.place == "nothing":
+        return f"{remote} has everything"
+    what = _what(done)
+    if done.place == "inbox":
+        return f"{what} sent to this clone's inbox at {remote}, since the branch is busy; the team sees it already"
+    return f"{what} pushed to {remote}" + (f" ({done.commit[:SHORT]})" if done.commit else "")
+
+
+def _what(done: Pushed) -> str:
+    """Return what was sent: ``3 runs, with their code``."""
+    if done.runs:
+        what = plural(done.runs, "run")
+    elif done.files:
+        what = f"{plural(done.files, 'file')} about known runs"
+    else:
+        return "what waited in inboxes" if done.folded else "the runs' code"
+    versions = len(done.code.chosen)
+    return f"{what} and {plural(versions, 'version')} of the code" if versions else what
+
+
+def _remarks(done: Pushed, *, decided: bool) -> list[str]:
+    lines = []
+    if done.code.withheld and not decided:
+        count = plural(len(done.code.withheld), "version")
+        lines.append(
+            f"not published: {count} of the code with changes that {done.remote} lacks "
+            "(agree for good: git config gtrack.publishCode true; this once: gtrack push --code)"
+        )
+    if done.refused:
+        lines.append(f"{done.remote} did not take the code (refs/gtrack/code): {done.refused}")
+    if done.restored:
+        lines.append(f"{plural(done.restored, 'file')} that somebody had removed from {done.remote} went back there")
+    lines += [f"not published: {item.path}: {item.why}" for item in done.dropped[:_SHOWN_DROPPED]]
+    if len(done.dropped) > _SHOWN_DROPPED:
+        lines.append(f"and {plural(len(done.dropped) - _SHOWN_DROPPED, 'file')} more: gtrack fsck names them")
+    lines += [f"{ref} is left where it is: {why}" for ref, why in list(done.unreadable.items())[:_SHOWN_DROPPED]]
+    return lines

@@ -1,0 +1,104 @@
+"""``gtrack status``: what is not shared yet, and what to type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from gtrack.cli.command import command as declare
+from gtrack.cli.fields import ago, plural
+from gtrack.cli.invocation import Invocation
+from gtrack.cli.output import to_json
+from gtrack.clock import now_ns
+from gtrack.ids import SHORT
+from gtrack.text import clean
+
+if TYPE_CHECKING:
+    from gtrack.ops.sharing_state import SharingState
+
+__all__ = ["command"]
+
+_NAMED = 5
+
+
+@declare("status", examples=["gtrack status", "gtrack status --fetch", "gtrack status --json"])
+@click.option("--fetch", "ask", is_flag=True, help="Ask the remote first; otherwise as of the last fetch.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(invocation: Invocation, *, ask: bool, as_json: bool) -> None:
+    """Show what is not shared yet and what needs a decision.
+
+    Each line names the command for it. Runs and later facts not pushed, code that nobody has agreed to publish,
+    inboxes, runs resumed twice from the same point, facts of a time that has not come, runs that cannot be recorded.
+    """
+    from gtrack.ops.sharing_state import look, sharing_state
+
+    with invocation.repository() as repo:
+        if ask:
+            look(repo.repository, interactive=invocation.interactive)
+        state = sharing_state(repo.repository, tuple(repo.recovered.failed))
+    if as_json:
+        invocation.say(to_json(state.to_dict(), indent=2))
+        return
+    lines = _lines(state)
+    width = max((len(text) for text, _ in lines), default=0)
+    invocation.say(_head(state))
+    for text, todo in lines:
+        invocation.say(f"  {text:<{width}}  {todo}".rstrip())
+    if not lines:
+        invocation.say("  nothing to push, nothing to decide")
+
+
+def _head(state: SharingState) -> str:
+    if state.remote is None:
+        return "no remote is shared with anybody (git remote add origin URL, or gtrack init --remote URL)"
+    where = f"{clean(state.remote)} ({clean(state.url)})" if state.url else clean(state.remote)
+    if state.fetched is None:
+        return f"{where}, never asked by gtrack (gtrack status --fetch)"
+    return f"{where}, as of the last fetch {ago(state.fetched, now_ns() // 1000)}"
+
+
+def _lines(state: SharingState) -> list[tuple[str, str]]:
+    """Return what there is to say, each with what to type."""
+    out: list[tuple[str, str]] = []
+
+    def say(text: str, todo: str = "") -> None:
+        out.append((text, todo))
+
+    if state.failure is not None:
+        when, why = state.failure
+        say(f"the last push by itself failed {ago(when, now_ns() // 1000)}: {clean(why)}", "gtrack push")
+    if state.remote is not None and state.to_push:
+        say(f"{plural(len(state.to_push), 'run')} to push: {_short(state.to_push)}", "gtrack push")
+    elif state.files_to_push:
+        say(f"{plural(state.files_to_push, 'file')} about known runs to push", "gtrack push")
+    if state.code_waiting and state.may_publish is None:
+        say(f"{plural(state.code_waiting, 'version')} of the code that nobody agreed to publish", "gtrack push")
+    elif state.code_waiting and not state.may_publish:
+        say(f"{plural(state.code_waiting, 'version')} of the code kept here", "git config gtrack.publishCode true")
+    if state.to_pull:
+        say(
+            f"{plural(state.to_pull, 'file')} of the team's not in the local branch (shown all the same)", "gtrack pull"
+        )
+    if state.inboxes:
+        own = ", this clone's among them" if state.own_inbox else ""
+        say(f"{plural(state.inboxes, 'inbox')} to be taken in{own}", "gtrack push")
+    if state.live:
+        say(f"{plural(len(state.live), 'run')} being recorded here: {_short(state.live)}", "gtrack ls --status running")
+    for path, why in state.unrecorded[:_NAMED]:
+        say(f"not recorded: {clean(path)}: {clean(why)}", "gtrack doctor")
+    if state.lost:
+        say(f"{plural(len(state.lost), 'run')} not heard of for long: {_short(state.lost)}", "gtrack ls --status lost")
+    if state.forks:
+        say(f"resumed twice from the same point: {_short(state.forks)}", f"gtrack show {state.forks[0][:SHORT]}")
+    for run_id, what in state.concurrent[:_NAMED]:
+        say(f"edited in two clones at the same time: {run_id[:SHORT]} {clean(what)}", "set it again to settle it")
+    if state.future:
+        say(f"facts of a time that has not come: {_short(state.future)}", f"gtrack show {state.future[0][:SHORT]}")
+    return out
+
+
+def _short(ids: tuple[str, ...]) -> str:
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return " ".join(run_id[:SHORT] for run_id in ids[:_NAMED]) + more

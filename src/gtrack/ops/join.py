@@ -1,0 +1,76 @@
+"""What a push is to bring about: one commit that holds what is here, what is there, and what waits in inboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gtrack.branch import keep
+from gtrack.branch.author import author
+from gtrack.branch.commit_objects import SKIP_CI, independent, write_commit
+from gtrack.branch.repository import Repository
+from gtrack.branch.union import Added, Dropped, Union, union
+from gtrack.ops.fetch import Fetched
+from gtrack.ops.parents import sound_parents
+
+__all__ = ["Joined", "join_tips"]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The union of some tips.
+
+    Attributes:
+        tip: The commit to push; the remote's own when it has everything; None when there is nothing at all.
+        runs: The runs of which the remote gets its first file from here.
+        files: How many files it gets from here.
+        restored: How many files it gets back.
+        dropped: What is not published of what is here or waits in inboxes, and why.
+    """
+
+    tip: str | None
+    runs: frozenset[str] = frozenset()
+    files: int = 0
+    restored: int = 0
+    dropped: tuple[Dropped, ...] = field(default=())
+
+
+def join_tips(repo: Repository, state: Fetched) -> Joined:
+    """Make the commit that a push sends. No reference moves.
+
+    Args:
+        repo: The repository.
+        state: What the remote has.
+
+    Raises:
+        FormatError: A newer gtrack wrote one of the tips.
+        DamageError: Objects of the local branch are missing.
+        OSError: The disk is full or read-only.
+    """
+    local = keep.readable_tip(repo)
+    tips = [tip for tip in (local, *state.inboxes.values(), state.overwritten) if tip is not None]
+    base = repo.tree_of(state.published)
+    if not tips:
+        return Joined(state.published)
+    repo.objects.written.clear()
+    trees = [tree for tree in map(repo.tree_of, tips) if tree is not None]
+    both = union(repo, trees, published=base)
+    if both.tree == base:
+        return Joined(state.published, dropped=both.dropped)
+    ours = both.added[0] if local is not None else Added()
+    restored = len(both.added[-1].paths) if state.overwritten is not None else 0
+    parents = sound_parents(repo, both, tips, state.published)
+    commit = _commit(repo, both, state.published, parents, len(ours.runs))
+    return Joined(commit, ours.runs, len(ours.paths), restored, both.dropped)
+
+
+def _commit(repo: Repository, both: Union, published: str | None, tips: Sequence[str], runs: int) -> str:
+    """Return a commit with the union's tree that descends from the remote's tip; one of the tips where that serves."""
+    parents = independent(repo, [*([published] if published else []), *tips])
+    if len(parents) == 1 and repo.tree_of(parents[0]) == both.tree:
+        return parents[0]
+    subject = f"sync {runs} run{'' if runs == 1 else 's'}" if runs else "sync"
+    by = author(repo.config, repo.env)
+    commit = write_commit(repo, both.tree, parents, by=by, subject=subject, body=SKIP_CI)
+    keep.keep_objects(repo, commit)
+    return commit
