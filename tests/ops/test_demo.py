@@ -21,6 +21,7 @@ pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip instal
 @dataclass
 class Shown:
     root: Path
+    place: Path
     text: str
     code: int
 
@@ -29,7 +30,7 @@ class Shown:
 
     def runs(self) -> dict[str, list[gtrack.RecordedRun]]:
         by_status: dict[str, list[gtrack.RecordedRun]] = {}
-        with gtrack.Repo(str(self.root)) as repo:
+        with gtrack.Repo(str(self.place / "cleo")) as repo:
             for run in repo.runs():
                 by_status.setdefault(run.status, []).append(run)
         return by_status
@@ -45,12 +46,24 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
         patch.setenv("GIT_DIR", "/nowhere")
         patch.setenv("RANK", "3")
         code = demo.run_demo(str(root), out=out)
-    return Shown(root, out.getvalue(), code)
+    return Shown(root / "ada", root, out.getvalue(), code)
 
 
-def test_the_demo_records_ten_runs_of_three_endings(shown: Shown) -> None:
+def test_the_third_clone_of_the_demo_sees_twelve_runs_of_three_endings(shown: Shown) -> None:
     assert shown.code == 0
-    assert {status: len(runs) for status, runs in shown.runs().items()} == {"finished": 8, "failed": 1, "killed": 1}
+    assert {status: len(runs) for status, runs in shown.runs().items()} == {"finished": 10, "failed": 1, "killed": 1}
+
+
+def test_both_pushes_at_once_reach_the_remote_of_the_demo(shown: Shown) -> None:
+    remote = shown.place / "digits.git"
+    listed = subprocess.run(
+        ["git", "ls-tree", "-d", "--name-only", "gtrack:runs"], cwd=remote, check=True, capture_output=True, text=True
+    )
+    folders = [
+        subprocess.run(["git", "ls-tree", f"gtrack:runs/{shard}"], cwd=remote, check=True, capture_output=True).stdout
+        for shard in listed.stdout.split()
+    ]
+    assert sum(len(folder.splitlines()) for folder in folders) == 12
 
 
 def test_the_killed_run_of_the_demo_keeps_the_values_it_logged(shown: Shown) -> None:
@@ -68,7 +81,7 @@ def test_the_failed_run_of_the_demo_says_why(shown: Shown) -> None:
 
 def test_the_edit_that_was_not_committed_is_in_the_snapshot_of_its_run(shown: Shown) -> None:
     before, after = demo._EDIT
-    (edited,) = [run for run in shown.runs()["finished"] if run.to_dict()["code"]["dirty"]]
+    edited = [run for run in shown.runs()["finished"] if run.to_dict()["code"]["dirty"]][-1]
     snapshot = edited.to_dict()["code"]["snapshot"]
     assert before in shown.git("show", "HEAD:train.py")
     assert after in shown.git("show", f"{snapshot}:train.py")
@@ -87,8 +100,8 @@ def test_the_demo_leaves_the_checkout_with_the_edit_and_nothing_else(shown: Show
 
 def test_the_demo_shows_what_it_typed_and_what_to_type_next(shown: Shown) -> None:
     typed = [line.split()[1] for line in shown.text.splitlines() if line.startswith("$ ")]
-    assert {"git", "python", "kill", "gtrack"} == set(typed)
-    assert f"cd {shown.root}" in shown.text.rpartition("# ")[2]
+    assert {"git", "python", "kill", "gtrack", "cd", "(cd"} == {word if word != "../ben" else "cd" for word in typed}
+    assert f"cd {shown.place / 'cleo'}" in shown.text.rpartition("# ")[2]
 
 
 def test_the_line_that_the_demo_edits_is_in_the_script() -> None:
