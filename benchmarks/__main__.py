@@ -14,7 +14,19 @@ from pathlib import Path
 from benchmarks.harness import HERE, Bench, Section
 from benchmarks.report import page, table
 
-_CASES = ("log_call", "start_finish", "imports", "kill", "git_size", "at_once", "training", "listing", "peers")
+_CASES = (
+    "log_call",
+    "start_finish",
+    "imports",
+    "kill",
+    "git_size",
+    "at_once",
+    "training",
+    "listing",
+    "sharing",
+    "pushing",
+    "peers",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
