@@ -110,7 +110,10 @@ top_lines = st.tuples(st.sampled_from(("a", "b_c", "no", "null", "d")), st.just(
 blocks = st.lists(
     st.tuples(st.just("  "), st.sampled_from(STRINGS), colons, flows).map("".join), min_size=1, max_size=3
 )
-near_documents = st.lists(top_lines | blocks.map(lambda lines: "\n".join(["block:", *lines])), min_size=1, max_size=2)
+named_blocks = st.builds(
+    lambda name, lines: "\n".join([f"{name}:", *lines]), st.sampled_from(("block", "code")), blocks
+)
+near_documents = st.lists(top_lines | named_blocks, min_size=1, max_size=2)
 
 
 @settings(max_examples=600, deadline=None)
@@ -166,6 +169,47 @@ def test_any_bytes_give_a_document_or_a_clean_error(data):
 )
 def test_what_a_person_types_reads_as_meant(written, read):
     assert same(load(f"params:\n  x: {written}\n".encode()), {"params": {"x": read}})
+
+
+@pytest.mark.parametrize("name", ["params", "code", "environment"])
+@settings(max_examples=60, deadline=None)
+@given(values=st.dictionaries(keys, plain, min_size=1, max_size=4))
+def test_documents_that_say_the_same_share_nothing_that_can_be_changed(name, values):
+    data = dump({name: values})
+    one, other = load(data), load(data)
+    assert same(one, other)
+    assert not changeable(one) & changeable(other)
+    assert same(load(data), {name: values})
+
+
+def changeable(value):
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return {id(value) for _ in [0] if isinstance(value, dict | list)}.union(*map(changeable, inside))
+
+
+@pytest.mark.parametrize("value", ["9" * 641, "-" + "9" * 641, f"[{'9' * 641}]", f'{{"a": {"9" * 641}}}'])
+@pytest.mark.parametrize("block", ["", "params:\n  ", "code:\n  "])
+def test_no_integer_of_more_digits_than_allowed_is_read_wherever_it_stands(block, value):
+    text = f'{block}"a": {value}\n' if block else f"a: {value}\n"
+    assert read_lines(text.replace("9" * 641, "9" * 640)) is not None
+    with pytest.raises(ParseError, match="640 digits"):
+        load(text.encode())
+
+
+@pytest.mark.parametrize("line", ['"a":1, "b": 2', '"a":"b": 2', '"a":["b": 2', '"a" : 2', '"a":2', '"a\\": 2', '"a'])
+@pytest.mark.parametrize("block", ["params", "code"])
+def test_a_key_ends_with_its_first_quote_and_nothing_but_a_colon_and_a_space_follows(block, line):
+    assert read_lines(f"{block}:\n  {line}\n") is None
+
+
+@pytest.mark.parametrize("block", ["params", "code"])
+def test_as_many_brackets_as_may_nest_are_read_and_one_more_is_refused(block):
+    # The document and the block are levels too; what stands in text or side by side does not nest.
+    deepest = "[" * 62 + "]" * 62
+    for value in (deepest, '"' + "[" * 90 + '"', "[" + ", ".join(["[]"] * 90) + "]"):
+        assert same(read_lines(f'{block}:\n  "[": {value}\n'), read_events(f'{block}:\n  "[": {value}\n', "x"))
+    with pytest.raises(ParseError, match="deeper than 64"):
+        load(f'{block}:\n  "[": [{deepest}]\n'.encode())
 
 
 def test_keys_are_always_text():

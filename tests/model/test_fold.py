@@ -193,3 +193,12 @@ def test_a_run_without_a_file_of_its_start_is_shown_all_the_same():
     state = fold(end(1, metrics={"loss": summary(1.0, 0)}))
     assert (state.status, state.experiment, state.metrics["loss"].last) == ("finished", "default", 1.0)
     assert fold().status == "running"
+
+
+def test_a_run_was_last_heard_at_the_latest_time_that_anything_of_it_tells():
+    metrics = {"a": summary(1.0, 30), "b": summary(1.0, 70), "c": {"time": "no time"}, "d": {"time": [1]}, "e": 5}
+    assert fold(run_yaml()).last_heard == START
+    assert fold(run_yaml(), end(at=50, metrics={"a": summary(1.0, 30)})).last_heard == START + 50
+    assert fold(run_yaml(), end(at=50, metrics=metrics)).last_heard == START + 70
+    assert fold(run_yaml(), attempt("00000002", SESSIONS[0], at=90), end(at=50)).last_heard == START + 90
+    assert fold(run_yaml(), event("note", 95), end(at=50)).last_heard == START + 50

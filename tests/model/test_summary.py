@@ -60,6 +60,28 @@ def test_a_written_summary_reads_back(some):
     assert same(MetricSummary.from_dict(of(some).to_dict()), of(some))
 
 
+odd_values = st.sampled_from([None, True, 1, 1.0, "1", math.nan, -1, [], {}, 10**30])
+
+
+@given(
+    some_points,
+    st.dictionaries(st.sampled_from([*MetricSummary.point(1.0, 1, 1).to_dict(), "nan", "goal"]), odd_values),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_summary_reads_the_same_whatever_the_order_of_its_fields(some, changed):
+    def read(entry):
+        try:
+            found = MetricSummary.from_dict(entry)
+        except ValueError:
+            return None
+        # Whole numbers stay whole, and values are floats.
+        assert [type(v) for v in (found.last, found.step, found.count)] == [float, int, int]
+        return repr(found)
+
+    data = {**of(some).to_dict(), **changed}
+    assert read(data) == read(dict(reversed(data.items())))
+
+
 def test_the_last_value_is_the_highest_by_step_then_time_then_value():
     assert of([(9.0, 2, 5), (1.0, 3, 1)]).last == 1.0
     assert of([(9.0, 3, 1), (1.0, 3, 2)]).last == 1.0

@@ -7,19 +7,29 @@ says what is wrong with it. So this reader never reports an error.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]  # undocumented, there since Python 2.6
 
-from gtrack.format.scalars import MAX_DEPTH, SPECIAL, UNSAFE, decode_map, depth, parse_int, unescape_key
+from gtrack.format.scalars import MAX_DEPTH, MAX_DIGITS, SPECIAL, UNSAFE, decode_map, depth, parse_int, unescape_key
 
 __all__ = ["read_lines"]
 
 _TOP = re.compile(r"([a-z_]+):(?: (?=.)|\Z)")
 # Escaped, a character takes up to six; libyaml gives up on a key after 1,024.
 _LONG_KEY = 160
+# The block levels count as well.
+_MAX_BRACKETS = MAX_DEPTH - 2
+# Blocks whose lines are the same in many runs, such as that of the packages.
+_RECURRING = ("code", "environment")
+_MAX_RECURRING = 16 << 10
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> object:
+    plain = dict(pairs)
+    keys = "".join(plain)
+    if len(plain) == len(pairs) and len(keys) <= _LONG_KEY and "$" not in keys:
+        return plain
     for key, _ in pairs:
         if len(key) > _LONG_KEY:
             raise ValueError(key)
@@ -34,6 +44,8 @@ def _constant(name: str) -> object:
 _scan = JSONDecoder(  # type: ignore[attr-defined]
     object_pairs_hook=_pairs, parse_int=parse_int, parse_constant=_constant
 ).scan_once
+# A short line holds no integer that is too long.
+_scan_short = JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant).scan_once  # type: ignore[attr-defined]
 
 
 def read_lines(text: str) -> dict[str, object] | None:
@@ -42,54 +54,101 @@ def read_lines(text: str) -> dict[str, object] | None:
     Args:
         text: The document, at most ``MAX_BYTES`` long.
     """
-    lines = text.split("\n")
     # libyaml refuses every escaped surrogate, while JSON makes a character of two.
-    if lines.pop() or "\\ud" in text or "\\uD" in text:
+    if text[-1:] != "\n" or ("\\" in text and ("\\ud" in text or "\\uD" in text)):
         return None
+    lines = text.split("\n")
+    lines.pop()
     joined = "".join(lines)
     if not joined.isprintable() and UNSAFE.search(joined):
         return None
     try:
+        # Only a line with that many brackets can nest too deeply.
+        if text.count("{") + text.count("[") > _MAX_BRACKETS:
+            _check_depth(lines)
         return _read(lines)
-    except (ValueError, StopIteration):  # StopIteration: the scanner found no value
+    except (ValueError, LookupError, StopIteration):  # StopIteration: the scanner found no value
         return None
+
+
+def _check_depth(lines: list[str]) -> None:
+    for line in lines:
+        if line.count("{") + line.count("[") > _MAX_BRACKETS and depth(line) > _MAX_BRACKETS:
+            raise ValueError(line)
 
 
 def _read(lines: list[str]) -> dict[str, object]:
     document: dict[str, object] = {}
     block: dict[str, object] | None = None
+    recurring = False
     for line in lines:
         if block is not None and line.startswith('  "'):
-            key, at = scanstring(line, 3)
-            if key[:1] == "$":
-                key = unescape_key(key)
-            if line[at : at + 2] != ": " or key in block or len(key) > _LONG_KEY:
+            key, value = _recurring(line) if recurring else _entry(line)
+            if key in block:
                 raise ValueError(line)
-            block[key] = _value(line, at + 2)
+            block[key] = value
             continue
         match = _TOP.match(line)
-        if match is None or match[1] in document or block == {}:
+        if match is None or block == {} or (name := match[1]) in document:
             raise ValueError(line)
         at = match.end()
         if at == len(line):
-            block = {}
-            document[match[1]] = block
+            document[name] = block = {}
+            recurring = name in _RECURRING
         else:
             block = None
-            document[match[1]] = _value(line, at)
+            document[name] = _value(line, at)
     if block == {} or not document:
         raise ValueError
     return document
 
 
-def _value(line: str, at: int) -> object:
-    first = line[at : at + 1]
-    if first in ".-" and line[at:] in SPECIAL:
-        return SPECIAL[line[at:]]
-    # Only a line with that many brackets can nest too deeply; the two block levels count as well.
-    if first in "[{" and line.count("[", at) + line.count("{", at) > MAX_DEPTH - 2 and depth(line[at:]) > MAX_DEPTH - 2:
+def _key(line: str) -> tuple[str, int]:
+    """Return the key of a line in a block, and where its value begins."""
+    key, end = scanstring(line, 3)
+    if key[:1] == "$":
+        key = unescape_key(key)
+    if line[end : end + 2] != ": " or len(key) > _LONG_KEY:
         raise ValueError(line)
-    value, end = _scan(line, at)
+    return key, end + 2
+
+
+def _value(line: str, at: int) -> object:
+    try:
+        value, end = (_scan_short if len(line) <= MAX_DIGITS else _scan)(line, at)
+    except StopIteration:
+        return SPECIAL[line[at:]]
     if end != len(line):
         raise ValueError(line)
+    return value
+
+
+def _entry(line: str) -> tuple[str, object]:
+    """Return the key and the value of a line in a block."""
+    end = line.find('": ', 3)
+    key = line[3:end]
+    # Most keys are names, in which nothing is escaped.
+    if 3 < end < _LONG_KEY and key.isidentifier():
+        return key, _value(line, end + 3)
+    key, at = _key(line)
+    return key, _value(line, at)
+
+
+_known_entry = lru_cache(maxsize=256)(_entry)
+
+
+def _recurring(line: str) -> tuple[str, object]:
+    """Do the same for lines that many documents have in common."""
+    if len(line) > _MAX_RECURRING:
+        return _entry(line)
+    key, value = _known_entry(line)
+    return key, value if type(value) is str else _fresh(value)
+
+
+def _fresh(value: object) -> object:
+    """Return a copy that shares no list or map with the original."""
+    if type(value) is dict:
+        return {key: item if type(item) is str else _fresh(item) for key, item in value.items()}
+    if type(value) is list:
+        return [_fresh(item) for item in value]
     return value

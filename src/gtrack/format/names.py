@@ -28,8 +28,8 @@ _STAMP = r"(?P<stamp>[0-9]{8}T[0-9]{6}\.[0-9]{6}Z)"
 _SHA = r"(?P<digest>[0-9a-f]{12})"
 _ORIGIN = r"(?P<session>[0-9a-f]{8})-(?P<writer>[0-9a-f]{8})"
 _RANGE = r"(?P<first>0|[1-9][0-9]{0,15})-(?P<count>0|[1-9][0-9]{0,15})"
+# By what stands before the first "-", but for events.
 _PATTERNS = {
-    "run": re.compile(r"run\.yaml\Z"),
     "end": re.compile(rf"end-{_STAMP}-{_SHA}\.yaml\Z"),
     "metrics": re.compile(rf"metrics-{_ORIGIN}-{_RANGE}\.parquet\Z"),
     "system": re.compile(rf"system-{_ORIGIN}-{_RANGE}\.parquet\Z"),
@@ -135,24 +135,18 @@ def parse_run_file(name: str) -> RunFile | None:
         >>> parse_run_file("events/20261121T142530.123456Z-0123456789ab.yaml").kind
         'event'
     """
-    for kind, pattern in _PATTERNS.items():
-        match = pattern.match(name)
-        if match is None:
-            continue
-        found = match.groupdict()
-        seg = None
-        if "first" in found:
-            seg = Segment(found["session"], found["writer"], int(found["first"]), int(found["count"]))
-        return RunFile(
-            kind,
-            name,
-            found.get("stamp"),
-            found.get("digest"),
-            found.get("session"),
-            found.get("writer"),
-            seg,
-        )
-    return None
+    if name == "run.yaml":
+        return RunFile("run", name)
+    kind = "event" if name.startswith("events/") else name.partition("-")[0]
+    pattern = _PATTERNS.get(kind)
+    match = pattern.match(name) if pattern is not None else None
+    if match is None:
+        return None
+    found = match.groupdict()
+    seg = None
+    if "first" in found:
+        seg = Segment(found["session"], found["writer"], int(found["first"]), int(found["count"]))
+    return RunFile(kind, name, found.get("stamp"), found.get("digest"), found.get("session"), found.get("writer"), seg)
 
 
 def split_path(path: str) -> tuple[str, str] | None:

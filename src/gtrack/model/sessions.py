@@ -49,6 +49,8 @@ class Session:
 
     def counted(self) -> list[tuple[Document, bool]]:
         """Return the documents that count, and whether each is doubtful: see :func:`gtrack.model.cover.choose`."""
+        if len(self.documents) == 1:
+            return [(self.documents[0], False)]
         chosen = choose([(doc.name, covered_by(doc)) for doc in self.documents])
         return [(self.documents[at], doubtful) for at, doubtful in chosen]
 
@@ -121,7 +123,7 @@ def covered_by(doc: Document) -> list[Range]:
 
 
 def _summary(entry: object, doubtful: bool) -> MetricSummary | None:
-    if not isinstance(entry, Mapping):
+    if type(entry) is not dict and not isinstance(entry, Mapping):
         return None
     try:
         return MetricSummary.from_dict({**entry, "partial": True} if doubtful else entry)

@@ -13,6 +13,10 @@ __all__ = ["MetricSummary", "merge"]
 
 T = TypeVar("T")
 
+# Nearly all summaries are written this way, and it is the order of the fields: they are read in a third of the time.
+_USUAL_KEYS = ("last", "step", "time", "first_step", "min", "argmin", "max", "argmax", "count")
+_USUAL_TYPES = (float, int, str, int, float, int, float, int, int)
+
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
@@ -62,6 +66,9 @@ class MetricSummary:
         Raises:
             ValueError: A field is missing or of the wrong type.
         """
+        if tuple(data) == _USUAL_KEYS and tuple(map(type, data.values())) == _USUAL_TYPES:
+            last, step, time, *rest = data.values()
+            return cls(last, step, iso_to_us(time), *rest)  # type: ignore[arg-type]  # the types have been checked
         try:
             ranks = data.get("ranks")
             return cls(

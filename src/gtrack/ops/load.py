@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
+from gtrack.branch.bulk import FileEntry, overlay
 from gtrack.branch.objects import BLOB_MODE, TREE_MODE
 from gtrack.branch.repository import Repository
 from gtrack.clock import stamp_to_us
@@ -41,6 +43,12 @@ class RunFiles:
         """Return the files of a kind with their object ids, by name."""
         return sorted(((f, oid) for f, oid in self.files.items() if f.kind == kind), key=lambda item: item[0].name)
 
+    @property
+    def parsed(self) -> dict[tuple[str, str], Document]:
+        """The documents by name and object id."""
+        oids = {file.name: oid for file, oid in self.files.items()}
+        return {(doc.name, oids[doc.name]): doc for doc in self.documents}
+
     def sealed(self, session: str, writer: str) -> int:
         """Return how many of a writer's journal records are here: the number of the next one to seal."""
         found = [f.segment for f in self.files if f.segment is not None and f.kind in ("metrics", "summary")]
@@ -51,25 +59,46 @@ class RunFiles:
         return max((s.end for s in found if s and (s.session, s.writer) == (session, writer)), default=0)
 
 
-def load_run_files(repo: Repository, trees: Iterable[str | None], run_id: str) -> RunFiles:
+def load_run_files(
+    repo: Repository, trees: Iterable[str | None], run_id: str, known: RunFiles | None = None
+) -> RunFiles:
     """Load a run's files from trees of the branch.
 
     Args:
         repo: The repository.
-        trees: Root trees of the branch, the local one first and the tracking remote's last: at a clash the last one
-            stands, since what is published stands.
+        trees: Root trees of the branch, the tracking remote's last: what is published stands.
         run_id: The run.
+        known: What was loaded of it before: a document that is still there is not read again.
     """
-    entries: dict[str, tuple[str, int, str]] = {}
-    for tree in trees:
-        found = repo.objects.find(tree, run_dir(run_id))
-        if found is not None and found[0] == TREE_MODE:
-            entries.update({entry[0]: entry for entry in repo.objects.walk(found[1])})
-    blobs = {oid: repo.read_blob(oid) for name, mode, oid in entries.values() if is_document(name, mode)}
-    return replace(documents_of(run_id, entries.values(), blobs), read=repo.read_blob)
+    folders = [repo.objects.find(tree, run_dir(run_id)) for tree in trees]
+    found = [list(_members(repo, entry[1])) for entry in folders if entry is not None and entry[0] == TREE_MODE]
+    entries = overlay(found[-1], *found[:-1]) if found else {}
+    parsed = {} if known is None else known.parsed
+    blobs = {
+        oid: repo.read_blob(oid)
+        for name, mode, oid in entries.values()
+        if (name, oid) not in parsed and is_document(name, mode)
+    }
+    return replace(documents_of(run_id, entries.values(), blobs, parsed), read=repo.read_blob)
 
 
-def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Mapping[str, bytes]) -> RunFiles:
+def _members(repo: Repository, folder: str) -> Iterator[FileEntry]:
+    """Yield the files of a run's folder. What lies deeper than the format goes is named, and not looked into."""
+    for raw, (mode, oid) in repo.objects.tree(folder).items():
+        name = raw.decode("utf-8", "surrogateescape")
+        if mode != TREE_MODE:
+            yield name, mode, oid
+            continue
+        for inner, (kind, inside) in repo.objects.tree(oid).items():
+            yield f"{name}/{inner.decode('utf-8', 'surrogateescape')}", kind, inside
+
+
+def documents_of(
+    run_id: str,
+    entries: Iterable[tuple[str, int, str]],
+    blobs: Mapping[str, bytes],
+    parsed: Mapping[tuple[str, str], Document] = MappingProxyType({}),
+) -> RunFiles:
     """Make sense of a run's folder.
 
     Members that cannot be trusted are passed over and named: links and other modes, names that are not known, content
@@ -79,6 +108,7 @@ def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Ma
         run_id: The run.
         entries: (path below the folder, mode, object id) of every file.
         blobs: The content of the YAML files, by object id.
+        parsed: Documents that count, by name and object id: those of :attr:`RunFiles.parsed`.
     """
     files: dict[RunFile, str] = {}
     documents: list[Document] = []
@@ -91,7 +121,10 @@ def documents_of(run_id: str, entries: Iterable[tuple[str, int, str]], blobs: Ma
         if file.stamp is not None and not _is_moment(file.stamp):
             problems.append(f"{name}: the stamp in its name is not a time")
             continue
-        if file.kind in _DOCUMENTS:
+        present = parsed.get((name, oid))
+        if present is not None:
+            documents.append(present)
+        elif file.kind in _DOCUMENTS:
             data = blobs[oid]
             if file.digest is not None and file.digest != sha12(data):
                 problems.append(f"{name}: content does not match the digest in its name")

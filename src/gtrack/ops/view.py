@@ -1,31 +1,35 @@
-"""The view: which runs there are, from the local branch, the tracking remote's branch and the live spools."""
+"""The view: which runs there are, from the local branch, the tracking remote's branch and inboxes, and live spools."""
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
 
-from gtrack.branch import keep
-from gtrack.branch.commit import FORMAT_FILE, read_format
-from gtrack.branch.objects import TREE_MODE, MissingObjectError
+from gtrack.branch.objects import TREE_MODE
 from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns, stamp
 from gtrack.config import Settings
-from gtrack.errors import AmbiguousError, DamageError, GtrackError, NotFoundError
+from gtrack.errors import AmbiguousError, GtrackError, NotFoundError
 from gtrack.ids import is_run_id
 from gtrack.model.fold import Document, fold_run
 from gtrack.model.state import RunState
 from gtrack.ops.load import RunFiles, documents_of, load_run_files
 from gtrack.ops.recover import spools_of
 from gtrack.ops.seal import seal
+from gtrack.ops.trees import tree_of_remote, visible_trees
 from gtrack.spool.directory import SpoolRun
 
-__all__ = ["View"]
+__all__ = ["DAY_US", "View"]
 
-_DAY_US = 86_400_000_000
+DAY_US = 86_400_000_000
+"""How far ahead of our clock another's may be, in microseconds: facts of a later time are shown and not folded yet."""
 _LOST_AFTER_US = 100 * 60 * 1_000_000
 """Silence after which a run that ended nowhere counts as lost: ten intervals of ten minutes."""
+_MANY = 1000
+"""How many runs make millions of objects when they are read."""
 _PREFIX = re.compile(r"[0-9a-f]{4,32}\Z")
 _LAST = re.compile(r"last(?:~(\d{1,9}))?\Z")
 
@@ -35,18 +39,24 @@ class View:
 
     Args:
         repo: The repository.
+        remote: Another remote, to see what is on its branch as of the last fetch, and nothing else.
 
     Raises:
         FormatError: A newer gtrack wrote the branch.
         DamageError: The branch leads to objects that are missing.
+        NotFoundError: The other remote has no runs, or was never fetched.
     """
 
-    def __init__(self, repo: Repository) -> None:
+    def __init__(self, repo: Repository, *, remote: str | None = None) -> None:
         self.repo = repo
-        self.trees = [tree for tree in (_tree(repo, repo.tip), _tree(repo, repo.remote_tip)) if tree is not None]
+        self.remote = remote
         self._live: dict[str, SpoolRun] = {}
-        for run in spools_of(repo, Settings.from_env(repo.env).extra_spools):
-            self._live.setdefault(run.id, run)
+        if remote is not None:
+            self.trees = [tree_of_remote(repo, remote)]
+        else:
+            self.trees = visible_trees(repo)
+            for run in spools_of(repo, Settings.from_env(repo.env).extra_spools):
+                self._live.setdefault(run.id, run)
         self._states: dict[str, RunState] = {}
         self._files: dict[str, RunFiles] = {}
 
@@ -72,8 +82,10 @@ class View:
 
     def states(self) -> list[RunState]:
         """Return the state of every run, newest first."""
-        self._load_all()
-        out = [self.state(run_id) for run_id in self.run_ids]
+        many = len(self.run_ids) - len(self._states) >= _MANY
+        with _no_collection() if many else nullcontext():
+            self._load_all()
+            out = [self.state(run_id) for run_id in self.run_ids]
         return sorted(out, key=lambda s: (s.started or s.last_heard or 0, s.id), reverse=True)
 
     def spool(self, run_id: str) -> SpoolRun | None:
@@ -163,11 +175,12 @@ class View:
                 documents += sealed.documents
                 live = sealed.live
         now = now_ns() // 1000
-        state = fold_run(run_id, documents, horizon=stamp(now + _DAY_US))
+        state = fold_run(run_id, documents, horizon=stamp(now + DAY_US))
         if state.status == "running" and not live and run is None:
             silent = now - (state.last_heard or 0)
             state = replace(state, status="lost" if silent > _LOST_AFTER_US else "running")
-        return replace(state, live=live, problems=(*state.problems, *files.problems, *problems))
+        problems = (*state.problems, *files.problems, *problems)
+        return replace(state, live=live, problems=problems) if live or problems else state
 
     def _ids_in(self, tree: str) -> Iterator[str]:
         runs = self.repo.objects.find(tree, "runs")
@@ -188,23 +201,27 @@ class View:
             return
         from gtrack.branch.bulk import read_runs
 
-        entries, blobs = read_runs(self.repo, self.trees)
-        for run_id in missing:
-            self._files[run_id] = documents_of(run_id, entries.get(run_id, []), blobs)
+        with closing(read_runs(self.repo, self.trees, frozenset(missing))) as runs:
+            for run_id, entries, blobs in runs:
+                self._files[run_id] = documents_of(run_id, entries, blobs)
+        for run_id in missing:  # the live ones
+            self._files.setdefault(run_id, RunFiles(run_id))
 
 
-def _tree(repo: Repository, commit: str | None) -> str | None:
-    """Return the tree of a tip of the branch, after a look at its format."""
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold off the search for cyclic garbage: it would go through all that is being read, again and again.
+
+    What was made meanwhile counts as old afterwards, so that the next search does not go through it either.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
     try:
-        tree = repo.tree_of(commit)
-    except MissingObjectError:
-        if commit == repo.tip:
-            tree = repo.tree_of(keep.readable_tip(repo))
-        else:
-            raise DamageError(
-                f"the remote's branch is at {commit!s:.12}, which is not here", hint=f"git fetch {repo.remote}"
-            ) from None
-    found = repo.objects.find(tree, FORMAT_FILE)
-    if found is not None:
-        read_format(repo.read_blob(found[1]))
-    return tree
+        yield
+    finally:
+        if gc.get_freeze_count() == 0:  # else unfreezing would undo what the program froze itself
+            gc.freeze()
+            gc.unfreeze()
+        gc.enable()
