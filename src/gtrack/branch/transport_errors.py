@@ -107,7 +107,7 @@ _KINDS = (
     ),
     _Kind(
         r"info/refs not valid|unexpected content|invalid server response"
-        r"|bad line length character|unable to parse|protocol error: (?!bad pack)",
+        r"|bad line length character|unable to parse(?! commit)|protocol error: (?!bad pack)",
         NetworkError,
         "what answers at {place} does not speak as a git server does: {detail}",
         "check the URL: git remote -v",
@@ -132,7 +132,7 @@ _KINDS = (
         "run there: git fsck",
     ),
     _Kind(
-        r"hung up|early EOF|unexpected disconnect|RPC failed|Connection reset|Broken pipe|Connection closed"
+        r"hung up|early EOF|unable to parse commit|unexpected disconnect|RPC failed|Connection reset|Broken pipe|Connection closed"
         r"|kex_exchange_identification|outstanding read data|Empty reply|Recv failure|Send failure|curl \d+"
         r"|index-pack failed|invalid index-pack output|failed to report status|read error|write error|bad pack header"
         r"|expected flush after ref listing|expected 'packfile'|expected response|Could not read from remote repository"
