@@ -133,7 +133,8 @@ _KINDS = (
     ),
     _Kind(
         r"hung up|early EOF|unable to parse commit|unexpected disconnect|RPC failed|Connection reset|Broken pipe"
-        r"|Connection closed|kex_exchange_identification|outstanding read data|Empty reply|Recv failure|Send failure|curl \d+"
+        r"|Connection closed|kex_exchange_identification|outstanding read data|Empty reply|Recv failure"
+        r"|Send failure|curl \d+"
         r"|index-pack failed|invalid index-pack output|failed to report status|read error|write error|bad pack header"
         r"|expected flush after ref listing|expected 'packfile'|expected response|Could not read from remote repository"
         r"|remote-\w+' died|unexpected EOF|unexpectedly closed|unable to rewind|client_loop: send disconnect"
