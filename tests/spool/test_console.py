@@ -42,9 +42,11 @@ def helpers():
 def helper():
     while True:
         found = helpers()
-        if len(found) == 1 and os.stat(f"/proc/{found[0]}") and os.getsid(found[0]) != os.getsid(0) \\
-                and os.getsid(found[0]) != found[0]:
-            return found[0]
+        try:
+            if len(found) == 1 and os.getsid(found[0]) not in (os.getsid(0), found[0]):
+                return found[0]
+        except ProcessLookupError:
+            pass  # the one before it, or the one that made it, has just ended
         time.sleep(0.005)
 """
 

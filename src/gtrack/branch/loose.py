@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import stat
 import zlib
 
 from gtrack.errors import DamageError
+from gtrack.ids import is_object_id
 
 __all__ = ["BLOB", "COMMIT", "TREE", "object_id", "read_loose", "write_loose"]
 
@@ -25,7 +25,6 @@ _KINDS = {name: kind for kind, name in _NAMES.items()}
 _COMPRESSION = 1
 """The level of zlib: git packs with its own later, and the fastest saves a third of the time here."""
 _ATTEMPTS = 10
-_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 
 
 def object_id(kind: int, data: bytes, object_format: str = "sha1") -> str:
@@ -51,7 +50,7 @@ def read_loose(objects: str, oid: str) -> tuple[int, bytes] | None:
     Raises:
         DamageError: The file does not hold the object that its name says.
     """
-    if not _OBJECT_ID.match(oid):
+    if not is_object_id(oid):
         return None  # what stands in an object read before may be anything, and must not lead elsewhere
     try:
         with open(os.path.join(objects, oid[:2], oid[2:]), "rb") as file:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 
 from gtrack.errors import ConflictError, DamageError, RepositoryError
+from gtrack.ids import is_object_id
 
 __all__ = ["Refs"]
 
@@ -20,7 +20,6 @@ _LEFT = 2.0
 """Seconds after which an empty lock of ours was left: it is filled in less than a millisecond."""
 _DEPTH = 5
 """How many symbolic references git follows."""
-_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -126,7 +125,7 @@ class Refs:
             if text is None:
                 return name, self._from_packed(name)
             if not text.startswith("ref:"):
-                if not _OBJECT_ID.match(text):
+                if not is_object_id(text):
                     raise DamageError(f"the reference {name} is damaged: it holds {text!r:.60}", hint="git fsck")
                 return name, text
             name = text.removeprefix("ref:").strip()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gtrack.errors import UsageError
+from gtrack.ids import is_object_id
 from gtrack.text import clean
 
 __all__ = ["ABSENT", "Outcome", "Status", "Update", "check_ref", "outcome_of", "parse_porcelain"]
@@ -15,7 +16,6 @@ __all__ = ["ABSENT", "Outcome", "Status", "Update", "check_ref", "outcome_of", "
 ABSENT = ""
 """As the expected value: the reference must not exist."""
 
-_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 # https://git-scm.com/docs/git-check-ref-format, and at least two slashes: nothing of ours is a HEAD.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?\[\\\ud800-\udfff]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|[./]\Z")
 _PORCELAIN = re.compile(
@@ -87,7 +87,7 @@ class Update:
         if self.local is not None:
             check_ref(self.local)
         for oid in (self.new, self.expected or None):
-            if oid is not None and not _OBJECT_ID.match(oid):
+            if oid is not None and not is_object_id(oid):
                 raise UsageError(f"{oid!r:.80} is not an object id")
         if self.new is None and not self.expected:
             raise UsageError(f"{self.ref} is deleted only with the value it is expected to have")

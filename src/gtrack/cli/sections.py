@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from gtrack.cli.fields import ago, cut, duration, flatten, instant, plural, size, status_mark, value_text
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
-from gtrack.ids import SHORT
+from gtrack.ids import SHORT, is_object_id
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.text import clean
@@ -19,7 +18,6 @@ __all__ = ["Section", "run_sections"]
 
 _LONGEST = 300
 _TRACEBACK_LINES = 12
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _SHORT_ENVIRONMENT = (
     "python",
     "platform",
@@ -160,7 +158,7 @@ def _code(run: RunState, is_here: bool) -> Section:
         rows.append(["command", cut(clean(shlex.join(map(str, command))), 2000)])
     snapshot = code.get("snapshot")
     # Only what is certainly an object id is offered to be pasted into a shell.
-    if isinstance(snapshot, str) and _OBJECT_ID.match(snapshot):
+    if isinstance(snapshot, str) and is_object_id(snapshot):
         rows.append(["snapshot", snapshot])
         todo = f"git worktree add DIR {snapshot[:12]}"
         rows.append(["check out", todo if is_here else f"gtrack pull && {todo}, if its owner has published it"])

@@ -13,13 +13,13 @@ from gtrack.capture.command import strip_credentials
 from gtrack.capture.files import read_bytes, read_text
 from gtrack.config import truthy
 from gtrack.errors import ConflictError, GitError
+from gtrack.ids import is_object_id
 
 __all__ = ["PushOptions", "PushedRef", "parse_pushed", "pre_push", "push_options"]
 
 _OWN = "refs/gtrack/"
 _ALLOW = "GTRACK_ALLOW_REWRITE"
 _ON_PURPOSE = f"on purpose: {_ALLOW}=1 git push ..."
-_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _SHORT_DRY_RUN = re.compile(rb"-[46dfquv]*n")
 _ANCESTORS = 8
 """How many processes above a hook git is looked for: the hook's shell, a framework, its interpreter."""
@@ -65,7 +65,7 @@ def parse_pushed(lines: Iterable[str]) -> Iterator[PushedRef]:
     """
     for line in lines:
         parts = line.rstrip("\n").rsplit(" ", 3)
-        if len(parts) == 4 and _OBJECT_ID.match(parts[1]) and _OBJECT_ID.match(parts[3]):
+        if len(parts) == 4 and is_object_id(parts[1]) and is_object_id(parts[3]):
             yield PushedRef(parts[2], _id(parts[1]), _id(parts[3]))
 
 

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from gtrack.branch.objects import BLOB, COMMIT, TREE
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError, GtrackError
+from gtrack.ids import is_object_id
 from gtrack.spool.directory import SpoolRun
 
 __all__ = ["take_in_objects"]
 
-_OBJECT_ID = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-"""What is handed to git: a spool is not trusted, and an id cannot be mistaken for an option."""
 
 _KINDS = {b"blob": BLOB, b"tree": TREE, b"commit": COMMIT}
 _FAN = re.compile(r"[0-9a-f]{2}\Z")
@@ -86,6 +85,6 @@ def _keep(repo: Repository, run: SpoolRun) -> None:
                 repo.paths.git_dir,
                 snapshot,
                 tree,
-                head=head if isinstance(head, str) and _OBJECT_ID.match(head) else None,
+                head=head if isinstance(head, str) and is_object_id(head) else None,
                 remote_ref_prefix=f"refs/remotes/{repo.remote}/" if repo.remote else None,
             )
