@@ -18,7 +18,7 @@ LAYERS = [
     {"branch"},
     {"index"},
     {"ops"},
-    {"run", "recording", "lifecycle", "fluent", "reader", "wrap", "info"},
+    {"run", "recording", "lifecycle", "fluent", "reader", "runs", "searching", "wrap", "info"},
     {"cli", "demo", "__main__", "__init__"},
 ]
 """From the bottom up; modules of one layer may import each other."""

@@ -31,11 +31,14 @@ if TYPE_CHECKING:
     )
     from gtrack.reader import RecordedRun, Repo
     from gtrack.run import Run
+    from gtrack.runs import Runs
+    from gtrack.searching import search_runs
 
 __all__ = [
     "RecordedRun",
     "Repo",
     "Run",
+    "Runs",
     "active_run",
     "define_metric",
     "end_run",
@@ -46,6 +49,7 @@ __all__ = [
     "log_param",
     "log_params",
     "note",
+    "search_runs",
     "set_experiment",
     "set_seed",
     "set_tag",
@@ -55,7 +59,13 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ELSEWHERE = {"RecordedRun": "gtrack.reader", "Repo": "gtrack.reader", "Run": "gtrack.run"}
+_ELSEWHERE = {
+    "RecordedRun": "gtrack.reader",
+    "Repo": "gtrack.reader",
+    "Run": "gtrack.run",
+    "Runs": "gtrack.runs",
+    "search_runs": "gtrack.searching",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gtrack.branch.repository import Repository
 from gtrack.config import Settings, environment
-from gtrack.errors import GtrackError
+from gtrack.errors import GtrackError, UsageError
 from gtrack.ids import is_object_id
 from gtrack.model.fold import Document
 from gtrack.model.state import Note, RunState
@@ -21,6 +21,10 @@ from gtrack.ops.view import View
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from gtrack.index.filter import Filter
+    from gtrack.index.query import Order, Query
+    from gtrack.runs import Runs
 
 __all__ = ["RecordedRun", "Repo"]
 
@@ -86,6 +90,65 @@ class Repo:
         self.recover()
         view = View(self.repository)
         return RecordedRun(view, view.state(view.select(selector)))
+
+    def search(
+        self,
+        where: str | Filter | None = None,
+        *,
+        experiment: str | Iterable[str] | None = None,
+        order_by: str | Order | Iterable[str | Order] = (),
+        max_results: int | None = None,
+        deleted: bool = False,
+    ) -> Runs:
+        """Return the runs that match a filter.
+
+        Args:
+            where: The filter, such as ``"metrics.val_auc > 0.88 AND params.max_depth = 6"``; all runs by default.
+            experiment: Only the runs of this experiment, or of these.
+            order_by: What to sort by, first things first: ``"metrics.val_auc DESC"``, ``"-metrics.val_auc"``,
+                ``"started"``. The newest first by default. Runs without a value come last.
+            max_results: The most runs to return.
+            deleted: Those that were deleted, instead of the others.
+
+        Raises:
+            UsageError: The filter or the order is not in the language; the message shows the place.
+
+        Example:
+            >>> best = gtrack.Repo(".").search("status = 'finished'", order_by="metrics.val_auc DESC", max_results=5)
+            >>> best.to_pandas()[["name", "metrics.val_auc"]]
+        """
+        from gtrack.index.filter import parse
+        from gtrack.index.query import Order, Query, parse_order
+
+        if max_results is not None and max_results < 1:
+            raise UsageError(f"max_results is {max_results}; it is 1 or more")
+        asked = [order_by] if isinstance(order_by, str | Order) else order_by
+        query = Query(
+            where=parse(where) if isinstance(where, str) else where,
+            experiments=() if experiment is None else (experiment,) if isinstance(experiment, str) else (*experiment,),
+            deleted=deleted,
+            order=tuple(parse_order(by) if isinstance(by, str) else by for by in asked),
+            limit=max_results,
+        )
+        return self.find(query)
+
+    def find(self, query: Query, *, remote: str | None = None) -> Runs:
+        """Return the runs that a query asks for.
+
+        Args:
+            query: The question.
+            remote: Ask those on the branch of this remote, as of the last fetch, instead of the team's.
+
+        Raises:
+            UsageError: There is no such remote.
+            NotFoundError: The remote has no runs, or was never fetched.
+        """
+        from gtrack.runs import Runs
+
+        self.recover()
+        view = View(self.repository, remote=remote)
+        found = view.find(query)
+        return Runs((RecordedRun(view, state) for state in found.runs), found.total)
 
     def recover(self) -> list[str]:
         """Record what ended without being recorded, such as killed runs, and return the ids of these runs.

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 
 from gtrack.cli.columns import all_columns, main_metrics, metric_column, metric_goals, run_columns
 from gtrack.cli.console import ConsoleText, Shown, last_lines
-from gtrack.cli.fields import ago, duration, flatten, instant, size, value_text
+from gtrack.cli.fields import ago, duration, instant, size, value_text
 from gtrack.cli.ordering import sort_runs
 from gtrack.cli.output import _csv_cell, markdown_table, to_json
 from gtrack.cli.sections import run_sections
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.errors import UsageError
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from gtrack.cli.fields import ago, duration, flatten, status_mark, status_style
+from gtrack.cli.fields import ago, duration, status_mark, status_style
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso
 from gtrack.ids import SHORT
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.text import clean
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from gtrack.cli.terminal import Terminal
@@ -14,7 +14,6 @@ __all__ = [
     "ago",
     "cut",
     "duration",
-    "flatten",
     "instant",
     "plural",
     "size",
@@ -121,20 +120,6 @@ def value_text(value: object) -> str:
 def cut(text: str, length: int) -> str:
     """Return ``text`` with at most ``length`` characters, and a word on how many there are."""
     return text if len(text) <= length else f"{text[:length]} ... ({len(text):,} characters; --json shows all)"
-
-
-def flatten(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the leaves of a nested map with their keys joined by dots.
-
-    Example:
-        >>> dict(flatten({"model": {"depth": 3}}))
-        {'model.depth': 3}
-    """
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def status_mark(status: str, terminal: Terminal) -> str:

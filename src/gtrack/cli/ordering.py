@@ -6,8 +6,8 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 
-from gtrack.cli.fields import flatten
 from gtrack.errors import UsageError
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gtrack.cli.fields import ago, cut, duration, flatten, instant, plural, size, status_mark, value_text
+from gtrack.cli.fields import ago, cut, duration, instant, plural, size, status_mark, value_text
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
 from gtrack.ids import SHORT, is_object_id
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.text import clean

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from gtrack.branch.objects import TREE_MODE
 from gtrack.branch.repository import Repository
@@ -21,6 +22,9 @@ from gtrack.ops.recover import spools_of
 from gtrack.ops.seal import seal
 from gtrack.ops.trees import tree_of_remote, visible_trees
 from gtrack.spool.directory import SpoolRun
+
+if TYPE_CHECKING:
+    from gtrack.index.query import Found, Query
 
 __all__ = ["DAY_US", "View"]
 
@@ -87,6 +91,12 @@ class View:
             self._load_all()
             out = [self.state(run_id) for run_id in self.run_ids]
         return sorted(out, key=lambda s: (s.started or s.last_heard or 0, s.id), reverse=True)
+
+    def find(self, query: Query) -> Found:
+        """Return the runs that a query asks for."""
+        from gtrack.index.query import answer
+
+        return answer(self.states(), query, now_us=now_ns() // 1000)
 
     def spool(self, run_id: str) -> SpoolRun | None:
         """Return the spool of a run that is not recorded completely, or None."""

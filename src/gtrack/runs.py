@@ -1,0 +1,126 @@
+"""The runs that a search found, as a sequence and as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, overload
+
+from gtrack.errors import MissingExtraError
+from gtrack.model.nested import flatten
+from gtrack.model.state import RunState
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from gtrack.reader import RecordedRun
+
+__all__ = ["Runs", "runs_table"]
+
+
+class Runs(Sequence["RecordedRun"]):
+    """Runs in the order that was asked for.
+
+    Args:
+        runs: The runs.
+        total: How many there would be without ``max_results``.
+
+    Example:
+        >>> found = gtrack.search_runs("metrics.val_auc > 0.88", order_by=["metrics.val_auc DESC"], max_results=5)
+        >>> found[0].params, found.total
+        ({'max_depth': 6}, 12)
+        >>> found.to_pandas()[["name", "metrics.val_auc"]]
+    """
+
+    def __init__(self, runs: Iterable[RecordedRun], total: int | None = None) -> None:
+        self._runs = list(runs)
+        self.total = len(self._runs) if total is None else total
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> RecordedRun: ...
+    @overload
+    def __getitem__(self, index: slice) -> Runs: ...
+    def __getitem__(self, index: int | slice) -> RecordedRun | Runs:
+        return Runs(self._runs[index], self.total) if isinstance(index, slice) else self._runs[index]
+
+    def __iter__(self) -> Iterator[RecordedRun]:
+        return iter(self._runs)
+
+    def __repr__(self) -> str:
+        more = f" of {self.total}" if self.total > len(self) else ""
+        return f"<{len(self)}{more} gtrack runs>"
+
+    def to_arrow(self) -> pyarrow.Table:
+        """Return one row a run: its facts, and a column for every ``params.``, ``metrics.`` and ``tags.`` key.
+
+        Returns:
+            An Arrow table. Times are timestamp[us, UTC], ``duration`` is in seconds, metrics are their last values.
+            A column of params or tags has the one type of its values, and is text where they differ.
+        """
+        return runs_table([run.state for run in self._runs])
+
+    def to_pandas(self) -> Any:
+        """Return :meth:`to_arrow` as a pandas DataFrame.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        if find_spec("pandas") is None:
+            raise MissingExtraError("pandas", "pandas")
+        return self.to_arrow().to_pandas()
+
+
+def runs_table(states: Sequence[RunState]) -> pyarrow.Table:
+    """Return states as an Arrow table; see :meth:`Runs.to_arrow`."""
+    import pyarrow as pa
+
+    time = pa.timestamp("us", tz="UTC")
+    columns: dict[str, Any] = {
+        **{name: pa.array([getattr(s, name) for s in states], pa.string()) for name in ("id", "name", "experiment")},
+        "status": pa.array([s.status for s in states], pa.string()),
+        "started": pa.array([s.started for s in states], time),
+        "ended": pa.array([s.ended for s in states], time),
+        "duration": pa.array([s.duration for s in states], pa.float64()),
+        **{name: pa.array([getattr(s, name) for s in states], pa.string()) for name in ("parent", "group", "author")},
+        "commit": pa.array([_text(s.code.get("commit")) for s in states], pa.string()),
+        "snapshot": pa.array([_text(s.code.get("snapshot")) for s in states], pa.string()),
+        "branch": pa.array([_text(s.code.get("branch")) for s in states], pa.string()),
+        "dirty": pa.array([d if isinstance(d := s.code.get("dirty"), bool) else None for s in states], pa.bool_()),
+    }
+    flat = [dict(flatten(s.params)) for s in states]
+    for key in sorted({key for row in flat for key in row}):
+        columns[f"params.{key}"] = _column([row.get(key) for row in flat])
+    for key in sorted({key for s in states for key in s.metrics}):
+        columns[f"metrics.{key}"] = pa.array([s.metrics[key].last if key in s.metrics else None for s in states])
+    for key in sorted({key for s in states for key in s.tags}):
+        columns[f"tags.{key}"] = _column([s.tags.get(key) for s in states])
+    return pa.table(columns)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _column(values: Sequence[object]) -> Any:
+    """Return an array of the one type of the values, of text where they differ."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values if value is not None}
+    try:
+        if kinds <= {bool} or kinds <= {str} or kinds <= {int}:
+            return pa.array(values)
+        if kinds <= {int, float}:
+            return pa.array(values, pa.float64())
+    except (pa.ArrowException, OverflowError):
+        pass  # an integer beyond 64 bits
+    return pa.array([_shown(value) for value in values], pa.string())
+
+
+def _shown(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
