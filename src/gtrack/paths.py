@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gtrack.errors import NotFoundError, RepositoryError
 
-__all__ = ["RepositoryPaths", "find_repository", "state_spool"]
+__all__ = ["RepositoryPaths", "cache_home", "find_repository", "state_spool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,12 @@ def state_spool(env: Mapping[str, str]) -> str:
     """Return where runs wait that have no repository to live in: ``$XDG_STATE_HOME/gtrack/spool``."""
     base = env.get("XDG_STATE_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".local", "state")
     return os.path.join(base, "gtrack", "spool")
+
+
+def cache_home(env: Mapping[str, str]) -> str:
+    """Return where things are kept that can be made anew: ``$XDG_CACHE_HOME/gtrack``."""
+    base = env.get("XDG_CACHE_HOME") or os.path.join(env.get("HOME") or os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "gtrack")
 
 
 def _paths(git_dir: str, work_tree: str | None) -> RepositoryPaths:

@@ -68,13 +68,25 @@ class Repo:
             UsageError: There is no such remote.
             NotFoundError: The remote has no runs, or was never fetched.
         """
-        self.recover()
-        view = View(self.repository, remote=remote)
-        return [
-            RecordedRun(view, state)
-            for state in view.states()
-            if state.deleted == deleted and experiment in (None, state.experiment)
-        ]
+        from gtrack.index.query import Query
+
+        experiments = () if experiment is None else (experiment,)
+        return list(self.find(Query(experiments=experiments, deleted=deleted), remote=remote))
+
+    def keys(self, scope: str) -> dict[str, int]:
+        """Return the names that runs have in ``metrics``, ``params`` or ``tags``, each with the number of such runs.
+
+        Nested params are named as in a filter: ``model.depth``.
+
+        Args:
+            scope: ``metrics``, ``params`` or ``tags``.
+
+        Raises:
+            UsageError: There is no such scope.
+        """
+        if scope not in ("metrics", "params", "tags"):
+            raise UsageError(f"there is no scope {scope!r:.40}: use metrics, params or tags")
+        return View(self.repository).keys(scope)
 
     def run(self, selector: str) -> RecordedRun:
         """Return the run that a selector names.

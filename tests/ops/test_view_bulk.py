@@ -21,7 +21,6 @@ from gtrack.clock import iso, stamp
 from gtrack.errors import GitError
 from gtrack.format import names, yaml
 from gtrack.model.summary import MetricSummary
-from gtrack.ops import view as views
 from gtrack.ops.view import View
 
 IDS = [f"{number:032x}" for number in range(0, 60 * 7**10, 7**10)]
@@ -162,9 +161,8 @@ def test_contents_are_given_by_id_and_what_is_missing_is_left_out(repo):
 
 @pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_the_garbage_collector_is_as_it_was_after_a_listing(repo, monkeypatch, enabled, frozen):
+def test_the_garbage_collector_is_as_it_was_after_a_listing(repo, enabled, frozen):
     record(repo)
-    monkeypatch.setattr(views, "_MANY", 10)
     gc.collect()
     (gc.enable if enabled else gc.disable)()
     if frozen:
@@ -179,10 +177,9 @@ def test_the_garbage_collector_is_as_it_was_after_a_listing(repo, monkeypatch, e
         gc.enable()
 
 
-def test_the_garbage_collector_is_as_it_was_when_a_listing_fails(repo, monkeypatch):
+def test_the_garbage_collector_is_as_it_was_when_a_listing_fails(repo):
     oids = record(repo)
     lose(repo, oids[f"{names.run_dir(IDS[30])}/run.yaml"])
-    monkeypatch.setattr(views, "_MANY", 10)
     with pytest.raises(MissingObjectError):
         View(repo).states()
     assert gc.isenabled()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Protocol
 
 from gtrack.branch.git import Git
 from gtrack.branch.gitconfig import GitConfig, read_git_config, read_repository_config
@@ -15,7 +16,7 @@ from gtrack.branch.refs import Refs
 from gtrack.errors import GitError, RepositoryError
 from gtrack.paths import RepositoryPaths, find_repository
 
-__all__ = ["Repository"]
+__all__ = ["Closable", "Repository"]
 
 _KNOWN_EXTENSIONS = {
     "noop",
@@ -26,6 +27,13 @@ _KNOWN_EXTENSIONS = {
     "relativeworktrees",
     "worktreeconfig",
 }
+
+
+class Closable(Protocol):
+    """What can be closed."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 class Repository:
@@ -43,6 +51,8 @@ class Repository:
 
     def __init__(self, start: str, env: Mapping[str, str], *, incoming: bool = False) -> None:
         self.env = env
+        self.attached: dict[str, Closable] = {}
+        """What upper layers opened for it, by their names for it; closed with it."""
         self.paths: RepositoryPaths = find_repository(start, env)
         self.git = Git.find(env, incoming=incoming)
         raw = read_repository_config(self.paths.common_dir)
@@ -71,6 +81,8 @@ class Repository:
 
     def close(self) -> None:
         """Close what was opened."""
+        while self.attached:
+            self.attached.popitem()[1].close()
         if "objects" in self.__dict__:
             self.objects.close()
 

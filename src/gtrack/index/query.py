@@ -21,7 +21,7 @@ from gtrack.model.state import RunState
 __all__ = ["Found", "Order", "Query", "answer", "parse_order", "rank", "sort_states"]
 
 Rank = tuple[int, float | str]
-"""Where a value stands among others: numbers, then text."""
+"""Where a value stands among others: 0 and a number, or 1 and a text."""
 
 _ORDER = re.compile(r"\s*(-?)\s*(.+?)(?:\s+(ASC|DESC))?\s*\Z", re.IGNORECASE | re.DOTALL)
 
@@ -106,7 +106,7 @@ def parse_order(text: str) -> Order:
 def rank(value: Value) -> Rank | None:
     """Return where a value stands among others; None for NaN, which comes last.
 
-    Numbers come first, those in text included, and in their order; other text follows.
+    Numbers come first, those in text included; other text follows.
     """
     number = number_of(value)
     if number is None:
@@ -118,16 +118,19 @@ def sort_states(runs: Iterable[RunState], order: Sequence[Order]) -> list[RunSta
     """Return runs in order; those that are alike, the newest first."""
     out = sorted(runs, key=lambda run: (run.started or run.last_heard or 0, run.id), reverse=True)
     for by in reversed(order):
-        ranked, without = [], []
+        numbers: list[tuple[float | str, RunState]] = []
+        texts: list[tuple[float | str, RunState]] = []
+        without = []
         for run in out:
             values = by.field.values(run)
             place = rank(values[0]) if values else None
             if place is None:
                 without.append(run)
             else:
-                ranked.append((place, run))
-        ranked.sort(key=lambda pair: pair[0], reverse=by.descending)
-        out = [run for _, run in ranked] + without
+                (texts if place[0] else numbers).append((place[1], run))
+        for ranked in (numbers, texts):
+            ranked.sort(key=lambda pair: pair[0], reverse=by.descending)
+        out = [run for _, run in (*numbers, *texts)] + without
     return out
 
 

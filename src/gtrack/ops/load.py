@@ -13,10 +13,10 @@ from gtrack.clock import stamp_to_us
 from gtrack.errors import ParseError
 from gtrack.format import yaml
 from gtrack.format.names import RunFile, Segment, parse_run_file, run_dir
-from gtrack.ids import sha12
+from gtrack.ids import is_run_id, sha12
 from gtrack.model.fold import Document
 
-__all__ = ["RunFiles", "documents_of", "is_document", "load_run_files"]
+__all__ = ["RunFiles", "documents_of", "is_document", "load_run_files", "run_ids_in"]
 
 _DOCUMENTS = frozenset({"run", "end", "summary", "event"})
 
@@ -80,6 +80,20 @@ def load_run_files(
         if (name, oid) not in parsed and is_document(name, mode)
     }
     return replace(documents_of(run_id, entries.values(), blobs, parsed), read=repo.read_blob)
+
+
+def run_ids_in(repo: Repository, tree: str) -> Iterator[str]:
+    """Yield the ids of the runs that a tree of the branch has."""
+    runs = repo.objects.find(tree, "runs")
+    if runs is None or runs[0] != TREE_MODE:
+        return
+    for shard, (mode, oid) in repo.objects.tree(runs[1]).items():
+        if mode != TREE_MODE:
+            continue
+        for raw, (kind, _) in repo.objects.tree(oid).items():
+            name = raw.decode("ascii", "replace")
+            if kind == TREE_MODE and is_run_id(name) and name[:2].encode() == shard:
+                yield name
 
 
 def _members(repo: Repository, folder: str) -> Iterator[FileEntry]:

@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from gtrack.branch.objects import TREE_MODE
 from gtrack.branch.repository import Repository
-from gtrack.clock import iso, now_ns, stamp
+from gtrack.clock import iso, now_ns
 from gtrack.config import Settings
 from gtrack.errors import AmbiguousError, GtrackError, NotFoundError
-from gtrack.ids import is_run_id
-from gtrack.model.fold import Document, fold_run
+from gtrack.index.query import Found, Query, answer, sort_states
+from gtrack.index.store import Store
+from gtrack.model.fold import Document
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
-from gtrack.ops.load import RunFiles, documents_of, load_run_files
+from gtrack.ops.collecting import without_collection
+from gtrack.ops.indexed import open_index
+from gtrack.ops.load import RunFiles, documents_of, load_run_files, run_ids_in
+from gtrack.ops.present import DAY_US, fold_now, without_word
 from gtrack.ops.recover import spools_of
 from gtrack.ops.seal import seal
 from gtrack.ops.trees import tree_of_remote, visible_trees
 from gtrack.spool.directory import SpoolRun
 
-if TYPE_CHECKING:
-    from gtrack.index.query import Found, Query
-
 __all__ = ["DAY_US", "View"]
 
-DAY_US = 86_400_000_000
-"""How far ahead of our clock another's may be, in microseconds: facts of a later time are shown and not folded yet."""
-_LOST_AFTER_US = 100 * 60 * 1_000_000
-"""Silence after which a run that ended nowhere counts as lost: ten intervals of ten minutes."""
-_MANY = 1000
-"""How many runs make millions of objects when they are read."""
 _PREFIX = re.compile(r"[0-9a-f]{4,32}\Z")
 _LAST = re.compile(r"last(?:~(\d{1,9}))?\Z")
 
 
 class View:
     """What the present files say of all runs. Holds still: made anew for every command.
+
+    Runs are looked for in the index, which is brought up to date when first needed; live ones are added to what it
+    finds. Another remote's runs are not in it, and are gone through.
 
     Args:
         repo: The repository.
@@ -55,22 +53,29 @@ class View:
         self.repo = repo
         self.remote = remote
         self._live: dict[str, SpoolRun] = {}
-        if remote is not None:
-            self.trees = [tree_of_remote(repo, remote)]
-        else:
-            self.trees = visible_trees(repo)
+        if remote is None:
             for run in spools_of(repo, Settings.from_env(repo.env).extra_spools):
                 self._live.setdefault(run.id, run)
         self._states: dict[str, RunState] = {}
         self._files: dict[str, RunFiles] = {}
+        self._now = now_ns() // 1000
+
+    @cached_property
+    def trees(self) -> list[str]:
+        """The root trees whose files count, the one that stands at a clash last."""
+        return visible_trees(self.repo) if self.remote is None else [tree_of_remote(self.repo, self.remote)]
+
+    @cached_property
+    def index(self) -> Store | None:
+        """The index, up to date; None for another remote."""
+        return None if self.remote is not None else open_index(self.repo)
 
     @cached_property
     def run_ids(self) -> list[str]:
         """The ids of all runs, live ones included."""
-        found = set(self._live)
-        for tree in self.trees:
-            found |= set(self._ids_in(tree))
-        return sorted(found)
+        if self.index is not None:
+            return sorted({*self.index.ids(), *self._live})
+        return sorted({run_id for tree in self.trees for run_id in run_ids_in(self.repo, tree)})
 
     def files(self, run_id: str) -> RunFiles:
         """Return what is recorded of a run, over the local and the tracking branch."""
@@ -86,17 +91,38 @@ class View:
 
     def states(self) -> list[RunState]:
         """Return the state of every run, newest first."""
-        many = len(self.run_ids) - len(self._states) >= _MANY
-        with _no_collection() if many else nullcontext():
-            self._load_all()
-            out = [self.state(run_id) for run_id in self.run_ids]
-        return sorted(out, key=lambda s: (s.started or s.last_heard or 0, s.id), reverse=True)
+        return self.find(Query(deleted=None)).runs
 
     def find(self, query: Query) -> Found:
-        """Return the runs that a query asks for."""
-        from gtrack.index.query import answer
+        """Return the runs that a query asks for.
 
-        return answer(self.states(), query, now_us=now_ns() // 1000)
+        Raises:
+            UsageError: The filter names a revision that is not here.
+        """
+        if self.index is None:
+            return answer(self._all(), query, now_us=self._now)
+        live = [self.state(run_id) for run_id in self._live]
+        with without_collection() if query.limit is None else nullcontext():
+            indexed, total = self.index.find(query, now_us=self._now, without=[state.id for state in live])
+        joined = answer(live, query, now_us=self._now)
+        if not joined.total:
+            return Found(indexed, total)
+        # Sorted once more: each part is in order already, and the best of both are the best of all.
+        runs = sort_states([*indexed, *joined.runs], query.order)
+        return Found(runs[: query.limit], total + joined.total)
+
+    def keys(self, scope: str) -> dict[str, int]:
+        """Return the keys that runs have, each with the number of runs that have it.
+
+        Args:
+            scope: ``metrics``, ``params`` or ``tags``.
+        """
+        found = Counter(self.index.keys(scope) if self.index is not None else {})
+        others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
+        for state in others:
+            values: Mapping[str, object] = getattr(state, scope)
+            found.update(key for key, _ in flatten(values))
+        return dict(sorted(found.items()))
 
     def spool(self, run_id: str) -> SpoolRun | None:
         """Return the spool of a run that is not recorded completely, or None."""
@@ -128,20 +154,22 @@ class View:
     def _by_id(self, text: str) -> list[str]:
         if not _PREFIX.match(text):
             return []
-        return [run_id for run_id in self.run_ids if run_id.startswith(text)]
+        known = self.run_ids if self.index is None else {*self.index.ids_from(text), *self._live}
+        return sorted(run_id for run_id in known if run_id.startswith(text))
 
     def _by_age(self, text: str) -> list[str]:
         match = _LAST.match(text)
         if match is None:
             return []
-        visible = [state for state in self.states() if not state.deleted]
         number = int(match[1] or 0)
-        if number >= len(visible):
-            raise NotFoundError(f"there are {len(visible)} runs, so no {text}", hint="gtrack ls")
-        return [visible[number].id]
+        found = self.find(Query(limit=number + 1))
+        if number >= found.total:
+            raise NotFoundError(f"there are {found.total} runs, so no {text}", hint="gtrack ls")
+        return [found.runs[number].id]
 
     def _by_name(self, text: str) -> list[str]:
-        named = [state for state in self.states() if state.name == text]
+        among = self._all() if self.index is None else self._with_live(self.index.named(text))
+        named = [state for state in among if state.name == text]
         # A deleted run does not stand in the way of one that took its name.
         return [state.id for state in named if not state.deleted] or [state.id for state in named]
 
@@ -156,7 +184,20 @@ class View:
         commit = done.stdout.decode().strip()
         if done.returncode or not commit:
             return []
-        return [s.id for s in self.states() if commit in (s.code.get("commit"), s.code.get("snapshot"))][:1]
+        among = self._all() if self.index is None else self._with_live(self.index.of_code(commit))
+        found = [s for s in among if commit in (s.code.get("commit"), s.code.get("snapshot"))]
+        return [state.id for state in sort_states(found, ())][:1]
+
+    def _with_live(self, indexed: list[RunState]) -> list[RunState]:
+        """Put live runs in the place of what the index has of them."""
+        others = [state for state in indexed if state.id not in self._live]
+        return [*others, *(self.state(run_id) for run_id in self._live)]
+
+    def _all(self) -> list[RunState]:
+        """Read and fold every run."""
+        with without_collection():
+            self._load_all()
+            return [self.state(run_id) for run_id in self.run_ids]
 
     def _ambiguous(self, selector: str, found: list[str]) -> AmbiguousError:
         shown = [self.state(run_id) for run_id in found[:10]]
@@ -168,8 +209,6 @@ class View:
         )
 
     def _fold(self, run_id: str) -> RunState:
-        from dataclasses import replace
-
         files = self.files(run_id)
         documents: list[Document] = list(files.documents)
         live = False
@@ -184,25 +223,11 @@ class View:
             else:
                 documents += sealed.documents
                 live = sealed.live
-        now = now_ns() // 1000
-        state = fold_run(run_id, documents, horizon=stamp(now + DAY_US))
-        if state.status == "running" and not live and run is None:
-            silent = now - (state.last_heard or 0)
-            state = replace(state, status="lost" if silent > _LOST_AFTER_US else "running")
+        state = fold_now(run_id, documents, self._now)
+        if run is None:
+            state = without_word(state, self._now)
         problems = (*state.problems, *files.problems, *problems)
         return replace(state, live=live, problems=problems) if live or problems else state
-
-    def _ids_in(self, tree: str) -> Iterator[str]:
-        runs = self.repo.objects.find(tree, "runs")
-        if runs is None or runs[0] != TREE_MODE:
-            return
-        for shard, (mode, oid) in self.repo.objects.tree(runs[1]).items():
-            if mode != TREE_MODE:
-                continue
-            for raw, (kind, _) in self.repo.objects.tree(oid).items():
-                name = raw.decode("ascii", "replace")
-                if kind == TREE_MODE and is_run_id(name) and name[:2].encode() == shard:
-                    yield name
 
     def _load_all(self) -> None:
         """Read every run's documents in bulk, through git where there is one: four times faster."""
@@ -216,22 +241,3 @@ class View:
                 self._files[run_id] = documents_of(run_id, entries, blobs)
         for run_id in missing:  # the live ones
             self._files.setdefault(run_id, RunFiles(run_id))
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Hold off the search for cyclic garbage: it would go through all that is being read, again and again.
-
-    What was made meanwhile counts as old afterwards, so that the next search does not go through it either.
-    """
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        if gc.get_freeze_count() == 0:  # else unfreezing would undo what the program froze itself
-            gc.freeze()
-            gc.unfreeze()
-        gc.enable()

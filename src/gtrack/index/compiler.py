@@ -1,0 +1,385 @@
+"""From a question about runs to one SQL statement over the index. Every value and every key is a parameter.
+
+The filter language has three truths, and so has SQL; but a whole filter only wants the runs of which it is *true*.
+So negations go down to the conditions, and each condition becomes a set of runs: those of which it is true, or those
+of which it is false. ``r.run IN (SELECT run FROM metric WHERE key = ? AND last > ?)`` reads the values of one key side
+by side, and nothing of the other runs.
+
+Where SQL and Python would disagree about a value (text that writes a number, truth values, integers beyond 64 bits),
+and for patterns, SQL calls the condition itself: ``test(7, value)``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gtrack.index.fields import Field, _lookup
+from gtrack.index.filter import And, Between, Compare, Filter, In, IsNull, Like, Literal, Not, Or, Predicate
+from gtrack.index.literals import Ago, Moment, Prefix, number_of
+from gtrack.index.query import Order, Query, rank
+from gtrack.index.rows import Stored, decode, encode
+
+__all__ = ["Statement", "compile_query", "functions"]
+
+Keys = Callable[[str, str], Sequence[int]]
+"""From a scope and a key to the numbers of the key in the index: none when no run has it."""
+
+_WHOLE = 1 << 63
+_MOST_STARS = 3  # GLOB tries every way to divide a text among its stars
+_NEVER, _ALWAYS = "FALSE", "TRUE"
+
+
+@dataclass(slots=True)
+class Statement:
+    """A statement, what it is given, and the conditions that it calls.
+
+    Attributes:
+        sql: The text.
+        given: Its parameters, in order.
+        tests: The conditions that it calls by number.
+    """
+
+    sql: str = ""
+    given: list[Stored] = field(default_factory=list)
+    tests: list[Predicate] = field(default_factory=list)
+
+
+def compile_query(query: Query, keys: Keys, *, now_us: int, without: Sequence[str] = ()) -> Statement:
+    """Compile a question.
+
+    The statement yields the numbers of the runs in order, each with the number of all that match.
+
+    Args:
+        query: The question.
+        keys: Looks up keys.
+        now_us: The present, in microseconds since the epoch.
+        without: Ids of runs to leave out.
+    """
+    out = _Compiler(keys, now_us)
+    conditions = []
+    if query.deleted is not None:
+        conditions.append(f"r.deleted = {out.give(encode(query.deleted))}")
+    for column, wanted in (("experiment", query.experiments), ("status", query.statuses)):
+        if wanted:
+            conditions.append(f"r.{column} IN ({', '.join(out.give(encode(text)) for text in wanted)})")
+    if without:
+        conditions.append(f"r.id NOT IN ({', '.join(map(out.give, without))})")
+    if query.where is not None:
+        conditions.append(out.condition(query.where, wanted=True))
+    where = " AND ".join(conditions) or _ALWAYS
+    matched = f"SELECT r.run AS run, r.sorted AS sorted, r.id AS id FROM run r WHERE {where}"  # noqa: S608
+    joins, order = out.order(query.order)
+    limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
+    sql = (
+        f"WITH hit AS MATERIALIZED ({matched}) SELECT h.run, (SELECT count(*) FROM hit) FROM hit h{joins} "  # noqa: S608  # all values are parameters
+        f"ORDER BY {order}h.sorted DESC, h.id DESC{limit}"
+    )
+    return Statement(sql, out.given, out.tests)
+
+
+def functions(statement: Statement, *, now_us: int) -> Mapping[str, tuple[int, Callable[..., Stored]]]:
+    """Return the SQL functions that a statement calls: their names, and each with the number of its arguments."""
+
+    def test(number: int, stored: Stored) -> Stored:
+        value = decode(stored)
+        if value is None:
+            return None
+        truth = statement.tests[number].test(value, now_us=now_us)
+        return None if truth is None else int(truth)
+
+    def place(stored: Stored) -> Stored:
+        found = _rank(stored)
+        return None if found is None else found[0]
+
+    def number(stored: Stored) -> Stored:
+        found = _rank(stored)
+        return _as_stored(found[1]) if found is not None and found[0] == 0 else None
+
+    def letters(stored: Stored) -> Stored:
+        found = _rank(stored)
+        return encode(found[1]) if found is not None and found[0] == 1 else None
+
+    return {
+        "test": (2, test),
+        "place": (1, place),
+        "number": (1, number),
+        "letters": (1, letters),
+        "lookup": (2, _look),
+    }
+
+
+def _rank(stored: Stored) -> tuple[int, float | str] | None:
+    value = decode(stored)
+    return None if value is None else rank(value)
+
+
+def _look(body: str, key: str) -> Stored:
+    values = json.loads(body)
+    found = _lookup(values, key) if isinstance(values, dict) else None
+    return encode(found)
+
+
+def _as_stored(number: float | str) -> float:
+    assert isinstance(number, int | float)
+    return number if _plain(number) else float(number)
+
+
+class _Compiler:
+    """Gathers the parameters of one statement, in the order in which its text names them.
+
+    Args:
+        keys: Looks up keys.
+        now_us: The present.
+    """
+
+    def __init__(self, keys: Keys, now_us: int) -> None:
+        self.keys = keys
+        self.now_us = now_us
+        self.given: list[Stored] = []
+        self.tests: list[Predicate] = []
+
+    def give(self, value: Stored) -> str:
+        """Add a parameter, and return its place in the text."""
+        self.given.append(value)
+        return f"?{len(self.given)}"
+
+    def condition(self, node: Filter, *, wanted: bool) -> str:
+        """Return the SQL that holds of the runs of which a filter is true, or false."""
+        match node:
+            case Not():
+                return self.condition(node.part, wanted=not wanted)
+            case And() | Or():
+                parts = [self.condition(part, wanted=wanted) for part in node.parts]
+                return "(" + (" AND " if isinstance(node, And) == wanted else " OR ").join(parts) + ")"
+            case IsNull():
+                return self._has(node.field, wanted=not wanted)
+            case Predicate():
+                return self._predicate(node, wanted=wanted)
+        raise TypeError(f"{type(node).__name__} cannot be compiled")
+
+    def order(self, orders: Sequence[Order]) -> tuple[str, str]:
+        """Return the joins and the terms that sort what was matched: numbers, then text, then what has no value."""
+        joins, terms = "", ""
+        for number, by in enumerate(orders):
+            join, value = self._sorted_by(by.field, f"s{number}")
+            joins += join
+            way = "DESC" if by.descending else "ASC"
+            if by.field.scope == "metrics":
+                terms += f"{value} IS NULL, {value} {way}, "
+            else:
+                kind = _case(value, integer="0", real="0", other=f"place({value})")
+                figure = _case(value, integer=value, real=value, other=f"number({value})")
+                letters = _case(value, integer="NULL", real="NULL", other=f"letters({value})")
+                terms += f"{kind} IS NULL, {kind}, {figure} {way}, {letters} {way}, "
+        return joins, terms
+
+    def _sorted_by(self, asked: Field, name: str) -> tuple[str, str]:
+        """Return the join that brings a field's value to each run, and the SQL of that value."""
+        if asked.scope == "attributes":
+            return f" JOIN run {name} ON {name}.run = h.run", _column(asked, name)
+        if asked.scope == "environment":
+            both = f" JOIN run {name}r ON {name}r.run = h.run LEFT JOIN environment {name} "
+            both += f"ON {name}.environment = {name}r.environment"
+            return both, f"lookup({name}.body, {self.give(asked.key)})"
+        keys = ", ".join(map(str, self._keys(asked))) or "-1"
+        table = "metric" if asked.scope == "metrics" else "value"
+        value = _summary(asked, name) if table == "metric" else f"{name}.value"
+        return f" LEFT JOIN {table} {name} ON {name}.key IN ({keys}) AND {name}.run = h.run", value
+
+    def _keys(self, asked: Field) -> list[int]:
+        """Return the numbers of a key: a run has one of them, a value or a map of values."""
+        return [*self.keys(asked.scope, asked.key), *self.keys(asked.scope + "{}", asked.key)]
+
+    def _has(self, asked: Field, *, wanted: bool) -> str:
+        """Return the SQL that holds of the runs that have a field, or of those that have not."""
+        if asked.scope == "attributes":
+            return f"{_column(asked, 'r')} IS {'NOT ' if wanted else ''}NULL"
+        found = self._runs(asked)
+        if found is None:
+            return _NEVER if wanted else _ALWAYS
+        runs, value = found
+        known = _ALWAYS if _is_bare_metric(asked) else f"{value} IS NOT NULL"
+        return f"r.run {'' if wanted else 'NOT '}IN ({runs(known)})"
+
+    def _predicate(self, node: Predicate, *, wanted: bool) -> str:
+        """Return the SQL that holds of the runs of which a condition on one field is true, or false."""
+        asked = node.field
+        if asked.scope == "attributes":
+            return self._truth(node, _column(asked, "r"), wanted=wanted)
+        found = self._runs(asked)
+        if found is None:
+            return _NEVER
+        runs, value = found
+        truth = self._truth(node, value, wanted=wanted)
+        if asked.scope == "datasets" and not wanted:
+            # It is false of several when it is false of each: then nothing is true or unknown.
+            known = f"{value} IS NOT NULL"
+            other = runs(f"{known} AND NOT coalesce({truth}, FALSE)")
+            return f"(r.run IN ({runs(known)}) AND r.run NOT IN ({other}))"
+        return f"r.run IN ({runs(truth)})"
+
+    def _runs(self, asked: Field) -> tuple[Callable[[str], str], str] | None:
+        """Return what makes a condition on a field's value the SELECT of its runs, and the SQL of that value.
+
+        None when no run has the field.
+        """
+        if asked.scope == "datasets":
+            return lambda condition: f"SELECT run FROM dataset WHERE {condition}", f'"{asked.key}"'  # noqa: S608
+        if asked.scope == "environment":
+            inner = "SELECT environment FROM environment WHERE "
+            value = f"lookup(body, {self.give(asked.key)})"
+            return lambda condition: f"SELECT run FROM run WHERE environment IN ({inner}{condition})", value  # noqa: S608
+        keys = self._keys(asked)
+        if not keys:
+            return None
+        metric = asked.scope == "metrics"
+        rows = f"SELECT run FROM {'metric' if metric else 'value'} WHERE key IN ({', '.join(map(str, keys))}) AND "  # noqa: S608
+        return lambda condition: rows + condition, _summary(asked, "metric") if metric else "value.value"
+
+    def _truth(self, node: Predicate, value: str, *, wanted: bool) -> str:
+        """Return the SQL of a condition on one value, or of its opposite; null where it is unknown."""
+        truth = self._metric(node, value) if node.field.scope == "metrics" else self._value(node, value)
+        return truth if wanted else f"NOT ({truth})"
+
+    def _metric(self, node: Predicate, value: str) -> str:
+        """The same of a metric: a number, or null. A bare metric's null is NaN, that of any other is nothing."""
+        bare = _is_bare_metric(node.field)
+        match node:
+            case Compare(operator="=" | "!=") if _plain(node.value):
+                same = self._maybe_nan(f"{value} = {self._number(node.value)}", bare)
+                return same if node.operator == "=" else f"NOT ({same})"
+            case Compare() if _plain(node.value):
+                return f"{value} {node.operator} {self._number(node.value)}"
+            case Between() if _plain(node.low) and _plain(node.high):
+                return f"({value} BETWEEN {self._number(node.low)} AND {self._number(node.high)})"
+            case In() if all(map(_plain, node.items)):
+                return self._maybe_nan(f"{value} IN ({', '.join(map(self._number, node.items))})", bare)
+        return self._test(node, f"coalesce({value}, {self.give(encode(math.nan))})" if bare else value)
+
+    @staticmethod
+    def _maybe_nan(same: str, bare: bool) -> str:
+        return f"coalesce({same}, FALSE)" if bare else same
+
+    def _value(self, node: Predicate, value: str) -> str:  # noqa: PLR0911  # one for each kind
+        """The same of a value of any type."""
+        match node:
+            case Compare(operator="="):
+                return self._equal(node.field, node.value, value)
+            case Compare(operator="!="):
+                return f"NOT ({self._equal(node.field, node.value, value)})"
+            case Compare():
+                return self._ordered(node.field, node.operator, node.value, value)
+            case Between():
+                low = self._ordered(node.field, ">=", node.low, value)
+                return f"({low} AND {self._ordered(node.field, '<=', node.high, value)})"
+            case In():
+                return self._among(node, value)
+            case Like(ignore_case=False) if node.pattern.count("%") <= _MOST_STARS:
+                return _case(
+                    value, text=f"{value} GLOB {self.give(_glob(node.pattern))}", other=self._test(node, value)
+                )
+        return self._test(node, value)
+
+    def _equal(self, asked: Field, literal: Literal, value: str) -> str:
+        test = self._test(Compare(asked, "=", literal), value)
+        match literal:
+            case Ago() | Moment():
+                start, end = self._span(literal)
+                return _case(value, integer=f"({value} >= {start} AND {value} < {end})", null="NULL", other=_NEVER)
+            case Prefix():
+                start = f"substr({value}, 1, {len(literal.hex)}) = {self.give(literal.hex)}"
+                return _case(value, text=start, null="NULL", blob=test, other=_NEVER)
+            case bool():
+                return _case(value, integer=_NEVER, real=_NEVER, other=test)
+            case str():
+                number = number_of(literal)
+                same = f"{value} = {self._number(number)}" if _plain(number) else _NEVER if number is None else test
+                return _case(value, text=f"{value} = {self.give(literal)}", blob=test, null="NULL", other=same)
+        if not _plain(literal):
+            return test
+        same = f"{value} = {self._number(literal)}"
+        return _case(value, integer=same, real=same, other=test)
+
+    def _ordered(self, asked: Field, operator: str, literal: Literal, value: str) -> str:
+        test = self._test(Compare(asked, operator, literal), value)
+        match literal:
+            case Ago() | Moment():
+                start, end = self._span(literal)
+                before = {"<": f"< {start}", "<=": f"< {end}", ">": f">= {end}", ">=": f">= {start}"}
+                return _case(value, integer=f"{value} {before[operator]}", other="NULL")
+            case str() | Prefix():
+                text = literal.hex if isinstance(literal, Prefix) else literal
+                number = number_of(text)
+                order = "NULL" if number is None else test
+                if _plain(number):
+                    order = f"{value} {operator} {self._number(number)}"
+                return _case(value, text=f"{value} {operator} {self.give(text)}", blob=test, other=order)
+        if isinstance(literal, bool) or not _plain(literal):
+            return test
+        order = f"{value} {operator} {self._number(literal)}"
+        return _case(value, integer=order, real=order, other=test)
+
+    def _among(self, node: In, value: str) -> str:
+        test = self._test(node, value)
+        texts = [item for item in node.items if isinstance(item, str)]
+        numbers = [number_of(item) for item in node.items]
+        if not all(isinstance(item, str) or _plain(item) for item in node.items):
+            return test
+        if not all(number is None or _plain(number) for number in numbers):
+            return test
+        figures = [number for number in numbers if number is not None]
+        text = f"{value} IN ({', '.join(map(self.give, texts))})" if len(texts) == len(node.items) else test
+        same = f"{value} IN ({', '.join(map(self._number, figures))})" if figures else _NEVER
+        return _case(value, text=text, blob=test, null="NULL", other=same)
+
+    def _test(self, node: Predicate, value: str) -> str:
+        """Return the call of a condition on a value."""
+        self.tests.append(node)
+        return f"test({len(self.tests) - 1}, {value})"
+
+    def _span(self, literal: Ago | Moment) -> tuple[str, str]:
+        """Return the first microsecond of a time, and the one after its last."""
+        if isinstance(literal, Ago):
+            literal = Moment(self.now_us - literal.us, 1)
+        return self.give(literal.start), self.give(literal.start + literal.length)
+
+    def _number(self, literal: object) -> str:
+        assert isinstance(literal, int | float)
+        return self.give(literal)
+
+
+def _plain(literal: object) -> bool:
+    """Tell whether SQLite compares a number as Python does."""
+    if isinstance(literal, bool) or not isinstance(literal, int | float):
+        return False
+    return not math.isnan(literal) if isinstance(literal, float) else -_WHOLE <= literal < _WHOLE
+
+
+def _case(value: str, *, other: str, **kinds: str) -> str:
+    """Return what holds for a value by its type in SQLite."""
+    whens = " ".join(f"WHEN '{kind}' THEN {sql}" for kind, sql in kinds.items())
+    return f"CASE typeof({value}) {whens} ELSE {other} END"
+
+
+def _column(asked: Field, table: str) -> str:
+    # Live runs are not in the index.
+    return "x'00'" if asked.key == "live" else f'{table}."{asked.key}"'
+
+
+def _is_bare_metric(asked: Field) -> bool:
+    return asked.scope == "metrics" and asked.aggregate == "last"
+
+
+def _summary(asked: Field, table: str) -> str:
+    """Return the SQL of what is asked of a metric's series."""
+    if asked.aggregate == "best":
+        return f"CASE {table}.goal WHEN 'min' THEN {table}.\"min\" WHEN 'max' THEN {table}.\"max\" END"
+    return f'{table}."{asked.aggregate}"'
+
+
+def _glob(pattern: str) -> str:
+    """Return the pattern of GLOB that means the same as one of LIKE."""
+    return "".join({"%": "*", "_": "?", "*": "[*]", "?": "[?]", "[": "[[]"}.get(char, char) for char in pattern)

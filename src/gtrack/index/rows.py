@@ -1,0 +1,226 @@
+"""From a run's state to the rows of the index, and back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from gtrack.index.fields import ATTRIBUTES, Field, Value, _lookup
+from gtrack.index.schema import COLUMNS, SUMMARY
+from gtrack.model.state import Note, RunState, SessionState
+from gtrack.model.summary import MetricSummary
+
+__all__ = ["Rows", "Stored", "decode", "encode", "environment_digest", "rows_of", "state_of"]
+
+Stored = int | float | str | bytes | None
+"""A value as SQLite holds it."""
+
+_WHOLE = 1 << 63
+_FALSE, _TRUE, _NAN, _LARGE, _TEXT = b"\x00", b"\x01", b"n", b"i", b"s"
+_READERS = tuple(ATTRIBUTES[name][1] for name in COLUMNS)
+_SUMMARY = attrgetter(*SUMMARY)
+# What a filter asks of `code` as attributes is in columns.
+_MAPS = ("params", "tags", "code", "seed", "error")
+_IN_COLUMNS = frozenset(("commit", "branch", "dirty", "snapshot"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the index holds of one run; plain values that :mod:`marshal` knows.
+
+    Attributes:
+        run: The columns of ``run``: those of :data:`COLUMNS`, what it is sorted by, and when it is to be looked at
+            again.
+        body: The document.
+        environment: The environment, which most runs share, as JSON.
+        values: (scope, key, value) of params, tags, code, seed and error; inner maps are of scope ``params{}``.
+        metrics: (key, summary), the summary's columns as in :data:`SUMMARY`.
+        datasets: (name, digest, role) of each input.
+    """
+
+    run: tuple[Stored, ...]
+    body: str
+    environment: str
+    values: list[tuple[str, str, Stored]]
+    metrics: list[tuple[Any, ...]]
+    datasets: list[tuple[Stored, ...]]
+
+
+def encode(value: object) -> Stored:
+    """Return a value of the filter language as SQLite keeps it without loss.
+
+    Truth values, NaN, integers beyond 64 bits, and text with a NUL or that is not Unicode, are blobs.
+    """
+    kind = type(value)
+    if kind is str:
+        return _text(value)  # type: ignore[arg-type]  # it is text
+    if kind is float:
+        return _NAN if math.isnan(value) else value  # type: ignore[arg-type, return-value]  # it is a float
+    if kind is bool:
+        return _TRUE if value else _FALSE
+    if kind is int:
+        fits = -_WHOLE <= value < _WHOLE  # type: ignore[operator]  # it is an integer
+        return value if fits else _LARGE + str(value).encode()  # type: ignore[return-value]  # likewise
+    return None if value is None else encode(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _text(value: str) -> Stored:
+    if value.isascii() and "\0" not in value:
+        return value
+    data = value.encode("utf-8", "surrogatepass")
+    # SQLite's functions see a text end at its first NUL.
+    plain = "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    return value if plain else _TEXT + data
+
+
+def decode(stored: Stored) -> Value | None:
+    """Return what :func:`encode` was given."""
+    if not isinstance(stored, bytes):
+        return stored
+    if stored in (_TRUE, _FALSE):
+        return stored == _TRUE
+    if stored == _NAN:
+        return math.nan
+    rest = stored[1:]
+    return int(rest) if stored[:1] == _LARGE else rest.decode("utf-8", "surrogatepass")
+
+
+def rows_of(state: RunState, due: int | None = None) -> Rows:
+    """Return the rows of a run.
+
+    Args:
+        state: The run's state.
+        due: When time alone will have changed it, in microseconds since the epoch; None for never.
+    """
+    columns = [encode(read(state)) for read in _READERS]
+    environment = json.dumps(state.environment, separators=(",", ":"))
+    return Rows(
+        run=(*columns, state.started or state.last_heard or 0, due),
+        body=_document(state),
+        environment=environment,
+        values=list(_values(state)),
+        metrics=[(key, *_summary(summary)) for key, summary in state.metrics.items()],
+        datasets=[_dataset(entry) for entry in state.data if isinstance(entry, Mapping)],
+    )
+
+
+def environment_digest(text: str) -> bytes:
+    """Return what tells one environment from another."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _values(state: RunState) -> Iterator[tuple[str, str, Stored]]:
+    for scope in _MAPS:
+        values = getattr(state, scope)
+        if not values:
+            continue
+        if not any(type(value) is dict for value in values.values()):
+            for key, value in values.items():
+                if value is not None and not (scope == "code" and key in _IN_COLUMNS):
+                    yield scope, key, encode(value)
+            continue
+        for key in dict.fromkeys(_paths(values)):
+            if scope == "code" and key in _IN_COLUMNS:
+                continue
+            found = Field(scope, key).values(state)
+            if found:
+                inner = isinstance(found[0], str) and _is_map(values, key)
+                yield f"{scope}{{}}" if inner else scope, key, encode(found[0])
+
+
+def _paths(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+    """Yield every key by which something can be found in nested maps: those of the maps themselves as well."""
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, Mapping):
+            yield from _paths(value, f"{prefix}{key}.")
+
+
+def _is_map(values: Mapping[str, object], key: str) -> bool:
+    return isinstance(_lookup(values, key), Mapping)
+
+
+def _summary(summary: MetricSummary) -> Iterable[Stored]:
+    columns = _SUMMARY(summary)
+    return columns if columns[0] == columns[0] else (None, *columns[1:])
+
+
+def _dataset(entry: Mapping[str, object]) -> tuple[Stored, ...]:
+    return tuple(encode(entry.get(name)) for name in ("name", "digest", "role"))
+
+
+def _document(state: RunState) -> str:
+    return json.dumps(
+        [
+            [state.id, state.name, state.experiment, state.status, state.started, state.ended, state.parent],
+            [state.group, state.author, state.by, state.error],
+            [state.params, state.tags, [[n.time, n.author, n.text] for n in state.notes]],
+            {key: _stored(summary) for key, summary in state.metrics.items()},
+            [state.rejected, state.code, state.data, state.seed, state.uses],
+            [[s.id, s.previous, s.started, s.ended, s.status, s.fork, s.details] for s in state.sessions],
+            [state.deleted, state.live, state.last_heard, state.future, state.concurrent, state.problems],
+        ],
+        separators=(",", ":"),
+    )
+
+
+def state_of(body: str, environment: Mapping[str, object]) -> RunState:
+    """Return the run's state from its document.
+
+    Args:
+        body: The document.
+        environment: The environment, which is kept apart.
+    """
+    head, more, logged, metrics, rest, sessions, signs = json.loads(body)
+    run_id, name, experiment, status, started, ended, parent = head
+    group, author, by, error = more
+    rejected, code, data, seed, uses = rest
+    deleted, live, last_heard, future, concurrent, problems = signs
+    return RunState(
+        run_id,
+        name,
+        experiment,
+        status,
+        started,
+        ended,
+        parent,
+        group,
+        author,
+        by,
+        error,
+        params=logged[0],
+        tags=logged[1],
+        notes=tuple(Note(*note) for note in logged[2]),
+        metrics={key: _loaded(values) for key, values in metrics.items()},
+        rejected=rejected,
+        code=code,
+        data=tuple(data),
+        environment=environment,
+        seed=seed,
+        uses=tuple(uses),
+        sessions=tuple(SessionState(*session) for session in sessions),
+        deleted=deleted,
+        live=live,
+        last_heard=last_heard,
+        future=tuple(future),
+        concurrent=tuple(concurrent),
+        problems=tuple(problems),
+    )
+
+
+def _stored(s: MetricSummary) -> list[object]:
+    out: list[object] = [s.last, s.step, s.time, s.first_step, s.min, s.argmin, s.max, s.argmax, s.count]
+    if s.nan or s.goal or s.partial or s.ranks is not None:
+        out += [s.nan, s.goal, s.partial, None if s.ranks is None else list(s.ranks.items())]
+    return out
+
+
+def _loaded(values: list[Any]) -> MetricSummary:
+    if len(values) == 13 and values[12] is not None:
+        values[12] = dict(values[12])
+    return MetricSummary(*values)
