@@ -3,6 +3,7 @@
 # make lint     ruff, ruff format, mypy
 # make bench    measurements beside peers, into benchmarks/RESULTS.md
 # make test-soak  the full sizes of the acceptance tests
+# make test-integrations  comparisons with real peers, each in an environment of its own
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,16 +11,20 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-soak lint bench docs clean
+.PHONY: demo test test-soak test-integrations lint bench docs clean
 
 demo: $(STAMP)
 	$(BIN)/gtrack demo
 
 test: $(STAMP)
-	$(PYTEST) -n auto --dist worksteal -m "not soak" $(PYTEST_ARGS)
+	$(PYTEST) -n auto --dist worksteal -m "not soak and not integrations" $(PYTEST_ARGS)
 
 test-soak: $(STAMP)
 	$(PYTEST) -n 2 -m soak $(PYTEST_ARGS)
+
+test-integrations: $(STAMP)
+	$(BIN)/python tests/integrations/venvs.py
+	$(PYTEST) -m integrations $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

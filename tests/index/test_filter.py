@@ -37,6 +37,7 @@ RUN = RunState(
         "flat.key": "x",
         "flat": {"key": "y"},
         "imported": "1e-3",
+        "six": "6",
         "flag": True,
         "layers": [64, 32],
         "nothing": None,
@@ -72,6 +73,7 @@ def finds(text: str, run: RunState = RUN) -> bool:
         "params.depth = 6.0",
         'params.depth = "6"',
         "params.depth = '6.0'",
+        "params.six = 6 AND params.six = 6.0 AND params.six = '6' AND params.six = \"6\"",
         "params.imported = 0.001",
         "params.imported < 0.01",
         "params.imported = '1e-3'",
@@ -188,6 +190,9 @@ def test_metrics_and_their_aggregates(text: str, found: bool) -> None:
         ("id != '3f2a'", False),
         ("id = '3f2'", False),  # too short for the first digits of an id
         ("commit = 'a8efc89'", True),
+        ("code.commit = 'A8EF' AND code.dirty != false", True),
+        ("code.dirty = false", False),
+        ("tags.mlflow.runName LIKE 'churn%' AND tags.`mlflow.user` LIKE 'Ada%'", True),
         ("code.commit IN ('b1b1b1b', 'a8efc89')", True),
         ("code.dirty = true", True),
         ("dirty = 'false' OR dirty = 0", False),
@@ -238,6 +243,7 @@ def test_attributes_and_what_was_recorded_around_a_run(text: str, found: bool | 
         ("started < now", True),
         ("ended <= '1 day ago'", True),
         ("duration = 7200", True),
+        ("duration > '1h' AND NOT duration > '3h'", True),
         ("duration = 2h AND duration = '2 hours' AND duration < 2h1s", True),
         ("duration BETWEEN 90m AND 7200.5", True),
     ],
@@ -383,8 +389,14 @@ WRONG = [
     ("params. = 1", 7, "expected a key after the dot"),
     ("params.`` = 1", 1, "empty key"),
     ("params.x = 'abc", 12, "the ' that opens here is never closed"),
-    ("(status = 'x'", 14, "expected ), found the end"),
-    ("status = 'x')", 13, "expected the end, found ')'"),
+    ("(status = 'x'", 1, "the ( that opens here is never closed"),
+    (
+        "name = 'y' AND (status = 'x' OR",
+        32,
+        "expected a field such as metrics.loss, params.lr or status, found the end",
+    ),
+    ("name = 'y' AND (status = 'x' name", 30, "expected AND, OR or ), found 'name'"),
+    ("status = 'x')", 13, "the ) closes nothing; expected AND, OR or the end"),
     ("status = 'a' status = 'b'", 14, "expected AND, OR or the end, found 'status'"),
     ("status = 'a'; DROP TABLE run", 13, "found ';'"),
     ("status = 'a' -- AND", 14, "found '--'"),
@@ -447,8 +459,10 @@ def test_sizes_are_bounded() -> None:
     assert parse("NOT " * 49 + condition)
     assert parse(f"params.x IN ({', '.join(['1'] * 1000)})")
     for text, message in (
-        ("NOT " * 50 + condition, "nests 51 conditions; 50 is the most"),
-        ("NOT " * 2400 + condition, "nests"),
+        ("NOT " * 50 + condition, "conditions nest deeper here than 50, which is the most"),
+        ("NOT " * 2400 + condition, "nest deeper"),
+        (f"{'NOT (' * 1000}{condition}{')' * 1000}", "nest deeper"),
+        (f"{'(' * 60}{condition}{f' OR {condition} AND {condition})' * 60}", "nest deeper"),
         (condition + " " * 10_000, "10,000 is the most"),
         ("x" * 1_000_000, "10,000 is the most"),
         (f"params.x IN ({', '.join(['1'] * 1001)})", "1,000 is the most"),
@@ -472,10 +486,13 @@ def test_no_pattern_is_slow() -> None:
     assert not finds("params.long REGEXP 'a' OR params.long NOT REGEXP 'a'", run)
 
 
-def test_lark_is_loaded_when_a_filter_is_read_and_no_earlier() -> None:
+def test_reading_a_filter_loads_nothing_else() -> None:
     code = (
-        "import sys, gtrack.index.filter as f; assert 'lark' not in sys.modules; f.parse('params.x = 1'); "
-        "assert 'lark' in sys.modules; import gtrack.index.grammar as g; assert g._parser() is g._parser(); "
-        "heavy = {'pyarrow', 'dulwich', 'numpy', 'yaml', 'click'} & set(sys.modules); assert not heavy, heavy"
+        "import sys, gtrack.index.filter as f; before = set(sys.modules); "
+        "f.parse('metrics.val_auc > 0.88 AND params.depth = 6'); more = set(sys.modules) - before; "
+        "ours = {'gtrack.text', *(f'gtrack.index.{name}' for name in ('grammar', 'tokens', 'caret'))}; "
+        "assert more <= ours, more; "
+        "heavy = {'pyarrow', 'dulwich', 'numpy', 'yaml', 'click', 'lark', 'json', 'difflib'} & set(sys.modules); "
+        "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

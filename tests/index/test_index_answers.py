@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gtrack.errors import UsageError
 from gtrack.index.fields import AGGREGATES, ATTRIBUTES, Field, Type
-from gtrack.index.filter import Between, Compare, Filter, In, IsNull, Like, Not, Regexp, parse
+from gtrack.index.filter import Between, Compare, DescendsFrom, Filter, In, IsNull, Like, Not, Regexp, parse
 from gtrack.index.query import Order, Query, answer, parse_order, sort_states
 from gtrack.index.rows import decode, encode, rows_of
 from gtrack.index.store import Store, open_store
@@ -23,7 +23,7 @@ from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
 NOW = 1_795_000_000_000_000
-claim = settings(deadline=None, max_examples=250, phases=[Phase.explicit, Phase.generate])
+claim = settings(deadline=None, max_examples=1200, phases=[Phase.explicit, Phase.generate])
 
 scalars = st.one_of(
     st.sampled_from(
@@ -144,7 +144,12 @@ def predicates(draw: st.DrawFn) -> Filter:
     field = draw(fields)
     literal = literals[field.type]
     ordered = literal.filter(lambda value: not isinstance(value, bool))
-    options = [st.just(IsNull(field)), st.builds(Compare, st.just(field), st.sampled_from(["=", "!="]), literal)]
+    lineage = st.frozensets(hashes).map(lambda commits: DescendsFrom("v1", commits))
+    options = [
+        lineage,
+        st.just(IsNull(field)),
+        st.builds(Compare, st.just(field), st.sampled_from(["=", "!="]), literal),
+    ]
     options.append(st.builds(In, st.just(field), st.lists(literal, min_size=1, max_size=4).map(tuple)))
     if field.type is not Type.TRUTH:
         options.append(st.builds(Compare, st.just(field), st.sampled_from(["<", "<=", ">", ">="]), ordered))

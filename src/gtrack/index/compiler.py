@@ -16,8 +16,22 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gtrack.index.fields import Field, _lookup
-from gtrack.index.filter import And, Between, Compare, Filter, In, IsNull, Like, Literal, Not, Or, Predicate
+from gtrack.errors import GtrackError
+from gtrack.index.fields import Field, lookup
+from gtrack.index.filter import (
+    And,
+    Between,
+    Compare,
+    DescendsFrom,
+    Filter,
+    In,
+    IsNull,
+    Like,
+    Literal,
+    Not,
+    Or,
+    Predicate,
+)
 from gtrack.index.literals import Ago, Moment, Prefix, number_of
 from gtrack.index.query import Order, Query, rank
 from gtrack.index.rows import Stored, decode, encode
@@ -118,7 +132,7 @@ def _rank(stored: Stored) -> tuple[int, float | str] | None:
 
 def _look(body: str, key: str) -> Stored:
     values = json.loads(body)
-    found = _lookup(values, key) if isinstance(values, dict) else None
+    found = lookup(values, key) if isinstance(values, dict) else None
     return encode(found)
 
 
@@ -154,11 +168,20 @@ class _Compiler:
             case And() | Or():
                 parts = [self.condition(part, wanted=wanted) for part in node.parts]
                 return "(" + (" AND " if isinstance(node, And) == wanted else " OR ").join(parts) + ")"
+            case DescendsFrom():
+                return self._descends(node, wanted=wanted)
             case IsNull():
                 return self._has(node.field, wanted=not wanted)
             case Predicate():
                 return self._predicate(node, wanted=wanted)
         raise TypeError(f"{type(node).__name__} cannot be compiled")
+
+    def _descends(self, node: DescendsFrom, *, wanted: bool) -> str:
+        if node.commits is None:
+            raise GtrackError(f"{node} was not bound to a repository")
+        among = f"(SELECT value FROM json_each({self.give(json.dumps(sorted(node.commits)))}))"  # noqa: S608
+        known = """(typeof(r."commit") = 'text' OR substr(r."commit", 1, 1) = x'73')"""  # or text that is a blob
+        return f'({known} AND r."commit" {"" if wanted else "NOT "}IN {among})'
 
     def order(self, orders: Sequence[Order]) -> tuple[str, str]:
         """Return the joins and the terms that sort what was matched: numbers, then text, then what has no value."""
@@ -287,11 +310,12 @@ class _Compiler:
         test = self._test(Compare(asked, "=", literal), value)
         match literal:
             case Ago() | Moment():
-                start, end = self._span(literal)
-                return _case(value, integer=f"({value} >= {start} AND {value} < {end})", null="NULL", other=_NEVER)
+                start, length = self._span(literal)
+                inside = f"({value} >= {self.give(start)} AND {value} < {self.give(start + length)})"
+                return _case(value, integer=inside, null="NULL", other=_NEVER)
             case Prefix():
-                start = f"substr({value}, 1, {len(literal.hex)}) = {self.give(literal.hex)}"
-                return _case(value, text=start, null="NULL", blob=test, other=_NEVER)
+                begins = f"substr({value}, 1, {len(literal.hex)}) = {self.give(literal.hex)}"
+                return _case(value, text=begins, null="NULL", blob=test, other=_NEVER)
             case bool():
                 return _case(value, integer=_NEVER, real=_NEVER, other=test)
             case str():
@@ -307,9 +331,11 @@ class _Compiler:
         test = self._test(Compare(asked, operator, literal), value)
         match literal:
             case Ago() | Moment():
-                start, end = self._span(literal)
-                before = {"<": f"< {start}", "<=": f"< {end}", ">": f">= {end}", ">=": f">= {start}"}
-                return _case(value, integer=f"{value} {before[operator]}", other="NULL")
+                start, length = self._span(literal)
+                # As long as it is written: a day lies neither before nor after itself.
+                bound = start + length if operator in ("<=", ">") else start
+                sign = "<" if operator in ("<", "<=") else ">="
+                return _case(value, integer=f"{value} {sign} {self.give(bound)}", other="NULL")
             case str() | Prefix():
                 text = literal.hex if isinstance(literal, Prefix) else literal
                 number = number_of(text)
@@ -340,11 +366,9 @@ class _Compiler:
         self.tests.append(node)
         return f"test({len(self.tests) - 1}, {value})"
 
-    def _span(self, literal: Ago | Moment) -> tuple[str, str]:
-        """Return the first microsecond of a time, and the one after its last."""
-        if isinstance(literal, Ago):
-            literal = Moment(self.now_us - literal.us, 1)
-        return self.give(literal.start), self.give(literal.start + literal.length)
+    def _span(self, literal: Ago | Moment) -> tuple[int, int]:
+        """Return the first microsecond of a time, and how many it has."""
+        return (self.now_us - literal.us, 1) if isinstance(literal, Ago) else (literal.start, literal.length)
 
     def _number(self, literal: object) -> str:
         assert isinstance(literal, int | float)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from enum import Enum
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 
-__all__ = ["AGGREGATES", "ATTRIBUTES", "Field", "Type", "Value", "parse_field"]
+__all__ = ["AGGREGATES", "ATTRIBUTES", "Field", "Type", "Value", "key_offset", "lookup", "parse_field", "read_field"]
 
 Value = bool | int | float | str
 """A value as it is compared; what is neither number nor truth value is text, lists and maps as JSON."""
@@ -95,6 +94,14 @@ _SCOPE_ALIASES = {
     "env": "environment",
     **{scope: scope for scope in _MAPS},
 }
+_MLFLOW_TAGS = {
+    "mlflow.runName": "name",
+    "mlflow.user": "author",
+    "mlflow.parentRunId": "parent",
+    "mlflow.source.git.commit": "commit",
+    "mlflow.source.git.branch": "branch",
+}
+"""What MLflow keeps of a run in tags: https://mlflow.org/docs/latest/ml/tracking/tracking-api/#system-tags"""
 _CODE_ATTRIBUTES = frozenset({"commit", "branch", "dirty", "snapshot"})
 _PART = re.compile(r"`((?:[^`]|``)*)`|\"((?:[^\"]|\"\")*)\"|([^.`\"]+)")
 _PLAIN_KEY = re.compile(r"[\w@:/-]+(?:\.[\w@:/-]+)*\Z")
@@ -134,7 +141,7 @@ class Field:
         if self.scope == "datasets":
             inputs = (entry for entry in run.data if isinstance(entry, Mapping))
             return tuple(value for entry in inputs for value in _values(entry.get(self.key)))
-        return _values(_lookup(_MAPS[self.scope](run), self.key))
+        return _values(lookup(_MAPS[self.scope](run), self.key))
 
     def __str__(self) -> str:
         if self.scope == "attributes":
@@ -162,11 +169,37 @@ def parse_field(text: str) -> Field:
         raise ValueError(f"{text} has an empty key")
     if scope == "attributes" or (scope == "code" and key.lower() in _CODE_ATTRIBUTES):
         return _attribute(key, text)
+    if scope == "tags" and key in _MLFLOW_TAGS:
+        return Field("attributes", _MLFLOW_TAGS[key])
     if scope == "datasets":
         if key not in _DATASET:
             raise ValueError(f"unknown field {text:.60}{_or([f'datasets.{name}' for name in _DATASET])}")
         key = _DATASET[key]
     return Field(scope, key)
+
+
+def read_field(text: str) -> Field:
+    """Read a field of the filter language, with the functions on metrics: ``max(metrics.val_auc)``.
+
+    Raises:
+        ValueError: There is no such field; the message names near misses.
+    """
+    name, open_, inner = text.strip().partition("(")
+    if not open_ or not inner.endswith(")") or not name.strip().isidentifier():
+        return parse_field(text)
+    aggregate = name.strip().lower()
+    if aggregate not in AGGREGATES:
+        raise ValueError(f"unknown function {name:.60}; there are {', '.join(AGGREGATES)}")
+    field = parse_field(inner[:-1])
+    if field.scope != "metrics":
+        raise ValueError(f"{aggregate}() is of metrics, and {field} is none")
+    return Field(field.scope, field.key, aggregate)
+
+
+def key_offset(text: str) -> int:
+    """Return where the key begins in a field's name; 0 where it is all there is."""
+    parts = [match.start() for match in _PART.finditer(text)]
+    return parts[1] if len(parts) > 1 else 0
 
 
 def _unquoted(match: re.Match[str]) -> str:
@@ -198,7 +231,7 @@ def _or(guesses: Iterable[str]) -> str:
     return f"; did you mean {', '.join(most)} or {last}?" if most else f"; did you mean {last}?"
 
 
-def _lookup(values: Mapping[str, object], key: str) -> object:
+def lookup(values: Mapping[str, object], key: str) -> object:
     """Return what a dotted key leads to, an entry with dots in its own key before a nested one."""
     if key in values:
         return values[key]
@@ -206,7 +239,7 @@ def _lookup(values: Mapping[str, object], key: str) -> object:
     while dot > 0:
         inner = values.get(key[:dot])
         if isinstance(inner, Mapping):
-            found = _lookup(inner, key[dot + 1 :])
+            found = lookup(inner, key[dot + 1 :])
             if found is not None:
                 return found
         dot = key.rfind(".", 0, dot)
@@ -218,4 +251,6 @@ def _values(value: object) -> tuple[Value, ...]:
         return ()
     if isinstance(value, bool | int | float | str):
         return (value,)
+    import json
+
     return (json.dumps(value, ensure_ascii=False, default=str),)

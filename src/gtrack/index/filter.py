@@ -1,7 +1,8 @@
 """The filter language: which runs are meant, as a tree that can be evaluated here or compiled.
 
 It is MLflow's (https://mlflow.org/docs/latest/ml/search/search-runs) and more: OR, NOT and parentheses, IN, BETWEEN,
-REGEXP and IS NULL on every field, nested params, aggregates of metrics, dates, ages and durations.
+REGEXP and IS NULL on every field, nested params, aggregates of metrics, dates, ages and durations, and the commits
+that descend from a revision.
 
 A comparison with a field that a run does not have is neither true nor false, as in SQL, and neither is its negation:
 ``params.lr != 1`` and ``NOT params.lr = 1`` find no run without ``params.lr``; ``params.lr IS NULL`` does. So it is
@@ -11,13 +12,13 @@ with what has no order: ``params.lr > 1`` where lr is ``"auto"``, and NaN, which
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from gtrack.errors import GtrackError
 from gtrack.index.fields import Field, Value
 from gtrack.index.like import like
 from gtrack.index.literals import Ago, Literal, Moment, Prefix, literal_text
-from gtrack.index.regexp import compile_regexp
 from gtrack.index.values import equal, order, text_of
 from gtrack.model.state import RunState
 
@@ -26,6 +27,7 @@ __all__ = [
     "And",
     "Between",
     "Compare",
+    "DescendsFrom",
     "Field",
     "Filter",
     "In",
@@ -38,6 +40,7 @@ __all__ = [
     "Predicate",
     "Prefix",
     "Regexp",
+    "bind_lineage",
     "fields",
     "parse",
     "walk",
@@ -65,6 +68,33 @@ def parse(text: str) -> Filter:
 def fields(tree: Filter) -> set[Field]:
     """Return every field that a filter asks for."""
     return {node.field for node in walk(tree) if isinstance(node, Predicate)}
+
+
+def bind_lineage(tree: Filter, lineage: Callable[[str], frozenset[str]]) -> Filter:
+    """Return a filter that knows which commits descend from the revisions it names.
+
+    Args:
+        tree: The filter.
+        lineage: The commits that are a revision or descend from it; asked once for each revision, if any.
+
+    Returns:
+        The same filter where it names no revision, or knows all commits already.
+    """
+    known: dict[str, frozenset[str]] = {}
+
+    def bind(node: Filter) -> Filter:
+        if isinstance(node, And | Or):
+            return type(node)(tuple(map(bind, node.parts)))
+        if isinstance(node, Not):
+            return Not(bind(node.part))
+        if not isinstance(node, DescendsFrom) or node.commits is not None:
+            return node
+        if node.revision not in known:
+            known[node.revision] = lineage(node.revision)
+        return DescendsFrom(node.revision, known[node.revision])
+
+    unbound = any(isinstance(node, DescendsFrom) and node.commits is None for node in walk(tree))
+    return bind(tree) if unbound else tree
 
 
 def walk(tree: Filter) -> Iterator[Filter]:
@@ -267,6 +297,8 @@ class Regexp(Predicate):
 
     def test(self, value: Value, *, now_us: int) -> bool | None:  # noqa: ARG002 - nothing here depends on now
         """Search one value's text."""
+        from gtrack.index.regexp import compile_regexp
+
         return compile_regexp(self.pattern).search(text_of(value))
 
     def text(self, *, negated: bool = False) -> str:
@@ -289,6 +321,36 @@ class IsNull(Predicate):
     def text(self, *, negated: bool = False) -> str:
         """Return ``field IS [NOT] NULL``."""
         return f"{self.field} IS{_not(negated)} NULL"
+
+
+_COMMIT = Field("attributes", "commit")
+
+
+@dataclass(frozen=True, slots=True)
+class DescendsFrom(Filter):
+    """A run of a commit that is a revision, or descends from it; unknown of a run without a commit.
+
+    Attributes:
+        revision: The revision, as git names it.
+        commits: The commits that are meant, once :func:`bind_lineage` has asked git.
+    """
+
+    revision: str
+    commits: frozenset[str] | None = None
+
+    def truth(self, run: RunState, *, now_us: int) -> bool | None:  # noqa: ARG002 - nothing here depends on now
+        """Tell whether the run's commit is one of them.
+
+        Raises:
+            GtrackError: The filter does not know the commits: a bug of its caller.
+        """
+        if self.commits is None:
+            raise GtrackError(f"{self} was not bound to a repository")
+        found = _COMMIT.values(run)
+        return found[0] in self.commits if found and isinstance(found[0], str) else None
+
+    def __str__(self) -> str:
+        return f"descends_from({literal_text(self.revision)})"
 
 
 def _not(negated: bool) -> str:

@@ -1,26 +1,37 @@
-"""From a filter's text to its tree: the grammar, read by lark's LALR parser, and errors that show the place.
+r"""From a filter's text to its tree, in one pass that does not recurse, and errors that show the place.
 
-Nothing here recurses with the text: LALR keeps its own stack, and each rule builds its node as it is recognised.
-Only :func:`gtrack.index.filter.parse` imports this module, so that lark (40 ms) is loaded when a filter is read.
+::
+
+    filter:    both (OR both)*
+    both:      opposite (AND opposite)*
+    opposite:  NOT opposite | "(" filter ")" | condition
+    condition: operand ("=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=") value
+             | operand [NOT] IN "(" value ("," value)* ")"
+             | operand [NOT] BETWEEN value AND value
+             | operand [NOT] (LIKE | ILIKE | REGEXP | RLIKE | "=~" | "!=~") value
+             | operand IS [NOT] NULL
+             | descends_from "(" value ")"
+    operand:   field | aggregate "(" field ")"
+    field:     name ("." key)*, where a name is a word, and a key is letters, digits and ``_ @ : / -``;
+               both may be anything in backticks or double quotes
+    value:     text in quotes, or letters, digits and ``_ . + : @ % / -``
+
+Words such as AND are read in any case, and only where they can stand: ``params.and = 1`` is a condition. Nothing is
+loaded or built beforehand: the first filter of a process takes a millisecond.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
-from gtrack.errors import UsageError
-from gtrack.index.fields import AGGREGATES, Field, Type, parse_field
-from gtrack.index.filter import And, Between, Compare, Filter, In, IsNull, Like, Not, Or, Regexp
+from gtrack.index.caret import ProblemError, filter_error, usage
+from gtrack.index.fields import AGGREGATES, Field, Type, key_offset, parse_field
+from gtrack.index.filter import And, Between, Compare, DescendsFrom, Filter, In, IsNull, Like, Not, Or, Regexp
 from gtrack.index.literals import Literal, read_literal
-from gtrack.index.regexp import compile_regexp
+from gtrack.index.tokens import FIELD, MARK, SIGN, VALUE, WORD, Token, Tokens, is_quoted, unquoted
 from gtrack.text import clean
 
-__all__ = ["MAX_DEPTH", "MAX_ITEMS", "MAX_TEXT", "parse_filter"]
+__all__ = ["MAX_DEPTH", "MAX_ITEMS", "MAX_TEXT", "Place", "parse_filter", "read_filter"]
 
 MAX_TEXT = 10_000
 """Characters of a filter."""
@@ -29,60 +40,18 @@ MAX_DEPTH = 50
 MAX_ITEMS = 1_000
 """Literals of an IN list."""
 _MAX_PATTERN = 1_000
-_WINDOW = 72
+_MAX_REVISION = 500
 
-GRAMMAR = r"""
-start: either
-either: both (_OR both)*
-both: opposite (_AND opposite)*
-?opposite: NOT opposite                       -> negated
-         | "(" either ")"                     -> group
-         | operand OPERATOR value             -> compare
-         | operand [NOT] IN "(" value ("," value)* ")"   -> within
-         | operand [NOT] BETWEEN value _AND value        -> between
-         | operand [NOT] (LIKE | REGEXP) value           -> pattern
-         | operand IS [NOT] NULL              -> null
-operand: FIELD                                -> field
-       | FIELD "(" FIELD ")"                  -> aggregate
-?value: STRING | BARE
+Place = tuple[Field, int]
+"""A field that a filter asks for, and where its key begins."""
+_Deep = tuple[Filter, int]
 
-_OR.2: /or\b/i
-_AND.2: /and\b/i
-NOT.2: /not\b/i
-IN.2: /in\b/i
-BETWEEN.2: /between\b/i
-LIKE.2: /i?like\b/i
-REGEXP.2: /(?:regexp|rlike)\b|!?=~/i
-IS.2: /is\b/i
-NULL.2: /null\b/i
-OPERATOR.1: /<=|>=|==|!=|<>|<|>|=/
-FIELD: /(?:[^\W\d]\w*|`(?:[^`]|``)*`|"(?:[^"]|"")*")(?:\.(?:[\w@:\/-]+|`(?:[^`]|``)*`|"(?:[^"]|"")*"))*/
-STRING: /'(?:[^']|'')*'|"(?:[^"]|"")*"/
-BARE: /[\w.+:@%\/-]+/
-%ignore /\s+/
-"""
-
-_EXPECTED = (
-    ("FIELD", "a field such as metrics.loss, params.lr or status"),
-    ("BARE", "a value: a number, or text in quotes"),
-    ("OPERATOR", "an operator: = != < <= > >= IN LIKE ILIKE REGEXP BETWEEN or IS NULL"),
-    ("BETWEEN", "IN LIKE ILIKE REGEXP or BETWEEN"),
-    ("_AND", "AND"),
-    ("_OR", "OR"),
-    ("NULL", "NULL"),
-    ("COMMA", "a comma"),
-    ("RPAR", ")"),
-    ("$END", "the end"),
-)
 _FLIPPED = {"==": "=", "<>": "!="}
+_NOTHING = ("null", "none")
 
-
-class _ProblemError(Exception):
-    """Something wrong at a place of the filter."""
-
-    def __init__(self, position: int, message: str) -> None:
-        super().__init__(message)
-        self.position = position
+_A_FIELD = "a field such as metrics.loss, params.lr or status"
+_A_VALUE = "a value: a number, or text in quotes"
+_AN_OPERATOR = "an operator: = != < <= > >= IN LIKE ILIKE REGEXP BETWEEN or IS NULL"
 
 
 def parse_filter(text: str) -> Filter:
@@ -91,183 +60,245 @@ def parse_filter(text: str) -> Filter:
     Raises:
         UsageError: It is not one.
     """
+    return read_filter(text)[0]
+
+
+def read_filter(text: str) -> tuple[Filter, list[Place]]:
+    """Read a filter, and where it names the fields that a run must have to match.
+
+    Raises:
+        UsageError: It is not one.
+    """
     if len(text) > MAX_TEXT:
-        raise _usage(f"the filter has {len(text):,} characters; {MAX_TEXT:,} is the most")
+        raise usage(f"the filter has {len(text):,} characters; {MAX_TEXT:,} is the most")
     if not text.strip():
-        raise _usage("the filter is empty")
-    bad = next((at for at, char in enumerate(text) if char == "\0" or "\ud800" <= char <= "\udfff"), None)
-    if bad is not None:
-        _fail(text, bad, f"{clean(text[bad])} is not text")
+        raise usage("the filter is empty")
     try:
-        tree = _parser().parse(text)
-    except _ProblemError as problem:
-        _fail(text, problem.position, str(problem))
-    except UnexpectedInput as error:
-        _fail(text, *_unexpected(text, error))
-    assert isinstance(tree, Filter)
-    depth = _depth(tree)
-    if depth > MAX_DEPTH:
-        raise _usage(f"the filter nests {depth:,} conditions; {MAX_DEPTH} is the most")
-    return tree
+        bad = next((at for at, char in enumerate(text) if char == "\0" or "\ud800" <= char <= "\udfff"), None)
+        if bad is not None:
+            raise ProblemError(bad, f"{clean(text[bad])} is not text")
+        reader = _Reader(text)
+        return reader.filter(), reader.places
+    except ProblemError as problem:
+        raise filter_error(text, problem) from None
 
 
-@lru_cache(maxsize=1)
-def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", lexer="contextual", transformer=_Builder())
+class _Group:
+    """What was read since a parenthesis opened: alternatives, and the conditions of the one that is being read."""
+
+    __slots__ = ("both", "either", "negations", "start")
+
+    def __init__(self, start: int, negations: int = 0) -> None:
+        self.start = start
+        self.negations = negations
+        self.either: list[_Deep] = []
+        self.both: list[_Deep] = []
+
+    def add(self, condition: _Deep, negations: int) -> None:
+        node, depth = condition
+        for _ in range(negations):
+            node = Not(node)
+        self.both.append((node, depth + negations))
+
+    def end_alternative(self) -> None:
+        self.either.append(_joined(And, self.both))
+        self.both = []
+
+    def close(self) -> _Deep:
+        self.end_alternative()
+        return _joined(Or, self.either)
 
 
-def _depth(tree: Filter) -> int:
-    deepest, level = 0, [tree]
-    while level:
-        deepest, level = deepest + 1, [child for node in level for child in node.children]
-    return deepest
+def _joined(kind: type[And | Or], parts: list[_Deep]) -> _Deep:
+    if len(parts) == 1:
+        return parts[0]
+    return kind(tuple(node for node, _ in parts)), 1 + max(depth for _, depth in parts)
 
 
-class _Builder(Transformer[Token, Filter]):
-    """A method for each rule: from the children to a node. Lark calls them as it reads."""
+class _Reader(Tokens):
+    """A method for each rule of the grammar: it reads on over what the rule describes, and returns what it means."""
 
-    def start(self, children: list[Filter]) -> Filter:
-        return children[0]
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.places: list[Place] = []
 
-    group = start
+    # Conditions and what combines them.
 
-    def either(self, children: list[Filter]) -> Filter:
-        return children[0] if len(children) == 1 else Or(tuple(children))
+    def filter(self) -> Filter:
+        groups = [_Group(0)]
+        while True:
+            negations = self.negations()
+            opened = self.take(MARK, "(")
+            if opened:
+                groups.append(_Group(opened.start(), negations))
+                continue
+            groups[-1].add((self.condition(), 1), negations)
+            self.close(groups)
+            if self.at == len(self.text):
+                break
+            if self.take(WORD, "or"):
+                groups[-1].end_alternative()
+            elif not self.take(WORD, "and"):
+                self.fail("AND, OR or )" if len(groups) > 1 else "AND, OR or the end")
+        if len(groups) > 1:
+            raise ProblemError(groups[-1].start, "the ( that opens here is never closed")
+        return self.checked(groups[0].close())[0]
 
-    def both(self, children: list[Filter]) -> Filter:
-        return children[0] if len(children) == 1 else And(tuple(children))
+    def negations(self) -> int:
+        count = 0
+        while self.take(WORD, "not"):
+            count += 1
+            if count >= MAX_DEPTH:
+                self.too_deep()
+        return count
 
-    def negated(self, children: list[Any]) -> Filter:
-        return Not(children[1])
+    def close(self, groups: list[_Group]) -> None:
+        """Read the parentheses that close here."""
+        while closed := self.take(MARK, ")"):
+            if len(groups) == 1:
+                raise ProblemError(closed.start(), "the ) closes nothing; expected AND, OR or the end")
+            group = groups.pop()
+            groups[-1].add(self.checked(group.close()), group.negations)
 
-    def field(self, children: list[Token]) -> Field:
-        return _field(children[0])
+    def checked(self, condition: _Deep) -> _Deep:
+        if condition[1] > MAX_DEPTH:
+            self.too_deep()
+        return condition
 
-    def aggregate(self, children: list[Token]) -> Field:
-        name, inner = children
-        if name.lower() not in AGGREGATES:
-            raise _problem(name, f"unknown function {name:.60}; there are {', '.join(AGGREGATES)}")
-        field = _field(inner)
-        if field.scope != "metrics":
-            raise _problem(inner, f"{name.lower()}() is of a metric: {name.lower()}(metrics.loss)")
-        return Field(field.scope, field.key, name.lower())
+    def too_deep(self) -> NoReturn:
+        raise ProblemError(max(0, self.at - 1), f"conditions nest deeper here than {MAX_DEPTH}, which is the most")
 
-    def compare(self, children: list[Any]) -> Filter:
-        field, operator, token = children
-        sign = _FLIPPED.get(operator, str(operator))
-        if token.type == "BARE" and token.lower() in ("null", "none"):
-            if sign not in ("=", "!="):
-                raise _problem(token, f"nothing is {sign} null: use {field} IS NULL or IS NOT NULL")
-            return IsNull(field) if sign == "=" else Not(IsNull(field))
-        value = _literal(field, token)
-        if sign not in ("=", "!=") and isinstance(value, bool):
-            raise _problem(operator, "true and false have no order: use = or !=")
-        return Compare(field, sign, value)
+    def condition(self) -> Filter:
+        name = self.name(_A_FIELD)
+        if not self.take(MARK, "("):
+            return self.predicate(self.field(name))
+        return self.lineage() if name[0].lower() == "descends_from" else self.predicate(self.aggregate(name))
 
-    def within(self, children: list[Any]) -> Filter:
-        field, negation, _, *tokens = children
-        if len(tokens) > MAX_ITEMS:
-            raise _problem(tokens[MAX_ITEMS], f"the list has {len(tokens):,} items; {MAX_ITEMS:,} is the most")
-        return _maybe(negation, In(field, tuple(_literal(field, token) for token in tokens)))
+    def predicate(self, field: Field) -> Filter:
+        negated = self.take(WORD, "not") is not None
+        sign = self.take(SIGN, "=~", "!=~") or (None if negated else self.take(SIGN))
+        if sign and "~" not in sign[0]:
+            return self.compared(field, sign)
+        if not negated and self.take(WORD, "is"):
+            return self.null(field)
+        expected = "IN LIKE ILIKE REGEXP or BETWEEN" if negated else _AN_OPERATOR
+        operator = sign or self.need(expected, WORD, "in", "between", "like", "ilike", "regexp", "rlike")
+        node = self.tested(field, operator)
+        return Not(node) if negated or (sign and sign[0] == "!=~") else node
 
-    def between(self, children: list[Any]) -> Filter:
-        field, negation, keyword, *tokens = children
-        low, high = (_literal(field, token) for token in tokens)
-        if isinstance(low, bool) or isinstance(high, bool):
-            raise _problem(keyword, "true and false have no order: use = or !=")
-        return _maybe(negation, Between(field, low, high))
+    def tested(self, field: Field, operator: Token) -> Filter:
+        match operator[0].lower():
+            case "in":
+                return In(field, self.items(field))
+            case "between":
+                return self.between(field, operator)
+        return self.pattern(field, operator)
 
-    def pattern(self, children: list[Any]) -> Filter:
-        field, negation, keyword, token = children
-        if field.type not in (Type.ANY, Type.TEXT, Type.WORD, Type.HASH):
-            raise _problem(keyword, f"{field} is {field.type.value}, not text: compare it with = < > or BETWEEN")
-        if token.type != "STRING":
-            raise _problem(token, "expected a pattern in quotes")
-        text = _unquoted(token)
-        if keyword.lower() in ("like", "ilike"):
-            return _maybe(negation, _like(field, keyword, token, text))
+    # Fields and values.
+
+    def name(self, expected: str) -> Token:
+        found = self.need(expected, FIELD)
+        if self.text.startswith(".", found.end()):
+            self.fail("a key")
+        return found
+
+    def field(self, name: Token) -> Field:
         try:
-            compile_regexp(text)
+            field = parse_field(name[0])
         except ValueError as error:
-            raise _problem(token, str(error)) from None
-        return _maybe(negation or (keyword if keyword == "!=~" else None), Regexp(field, text))
+            raise ProblemError(name.start(), str(error)) from None
+        self.places.append((field, name.start() + key_offset(name[0])))
+        return field
 
-    def null(self, children: list[Any]) -> Filter:
-        field, _, negation, _ = children
-        return _maybe(negation, IsNull(field))
+    def aggregate(self, name: Token) -> Field:
+        function = name[0].lower()
+        if function not in AGGREGATES:
+            known = ", ".join((*AGGREGATES, "descends_from"))
+            raise ProblemError(name.start(), f"unknown function {name[0]:.60}; there are {known}")
+        inner = self.name("a metric")
+        self.need(")", MARK, ")")
+        field = self.field(inner)
+        if field.scope != "metrics":
+            raise ProblemError(inner.start(), f"{function}() is of a metric: {function}(metrics.loss)")
+        return Field(field.scope, field.key, function)
+
+    def lineage(self) -> Filter:
+        value = self.need("a revision in quotes: descends_from('v1.2')", VALUE)
+        self.need(")", MARK, ")")
+        if not is_quoted(value):
+            raise ProblemError(value.start(), f"expected a revision in quotes: descends_from('{value[0]:.60}')")
+        revision = unquoted(value)
+        if not revision.strip() or len(revision) > _MAX_REVISION or not revision.isprintable():
+            raise ProblemError(value.start(), "expected a revision such as 'v1.2', 'main' or the id of a commit")
+        return DescendsFrom(revision)
+
+    def compared(self, field: Field, operator: Token) -> Filter:
+        value, sign = self.need(_A_VALUE, VALUE), _FLIPPED.get(operator[0], operator[0])
+        if value[0].lower() in _NOTHING:
+            if sign not in ("=", "!="):
+                raise ProblemError(value.start(), f"nothing is {sign} null: use {field} IS NULL or IS NOT NULL")
+            return self.absent(field) if sign == "=" else Not(IsNull(field))
+        literal = _literal(field, value)
+        if sign not in ("=", "!=") and isinstance(literal, bool):
+            raise ProblemError(operator.start(), "true and false have no order: use = or !=")
+        return Compare(field, sign, literal)
+
+    def null(self, field: Field) -> Filter:
+        negated = self.take(WORD, "not") is not None
+        self.need("NULL" if negated else "NULL or NOT NULL", WORD, "null")
+        return Not(IsNull(field)) if negated else self.absent(field)
+
+    def absent(self, field: Field) -> Filter:
+        self.places.pop()  # a run without the field is what is asked for
+        return IsNull(field)
+
+    def items(self, field: Field) -> tuple[Literal, ...]:
+        self.need("( and the values: IN ('a', 'b')", MARK, "(")
+        found = [_literal(field, self.need(_A_VALUE, VALUE))]
+        while self.need("a comma or )", MARK, ",", ")")[0] == ",":
+            if len(found) == MAX_ITEMS:
+                raise ProblemError(self.at, f"the list has too many items; {MAX_ITEMS:,} is the most")
+            found.append(_literal(field, self.need(_A_VALUE, VALUE)))
+        return tuple(found)
+
+    def between(self, field: Field, keyword: Token) -> Filter:
+        low = _literal(field, self.need(_A_VALUE, VALUE))
+        self.need("AND", WORD, "and")
+        high = _literal(field, self.need(_A_VALUE, VALUE))
+        if isinstance(low, bool) or isinstance(high, bool):
+            raise ProblemError(keyword.start(), "true and false have no order: use = or !=")
+        return Between(field, low, high)
+
+    def pattern(self, field: Field, keyword: Token) -> Filter:
+        value = self.need("a pattern in quotes", VALUE)
+        if field.type not in (Type.ANY, Type.TEXT, Type.WORD, Type.HASH):
+            message = f"{field} is {field.type.value}, not text: compare it with = < > or BETWEEN"
+            raise ProblemError(keyword.start(), message)
+        if not is_quoted(value):
+            raise ProblemError(value.start(), f"expected a pattern in quotes: '{value[0]:.60}'")
+        return _pattern(field, keyword[0].lower(), unquoted(value), value.start())
 
 
-def _like(field: Field, keyword: Token, token: Token, pattern: str) -> Like:
-    if len(pattern) > _MAX_PATTERN:
-        raise _problem(token, f"the pattern has {len(pattern):,} characters; {_MAX_PATTERN:,} is the most")
-    return Like(field, pattern.lower() if field.type is Type.WORD else pattern, keyword.lower() == "ilike")
+def _pattern(field: Field, operator: str, pattern: str, position: int) -> Filter:
+    if operator in ("like", "ilike"):
+        if len(pattern) > _MAX_PATTERN:
+            message = f"the pattern has {len(pattern):,} characters; {_MAX_PATTERN:,} is the most"
+            raise ProblemError(position, message)
+        return Like(field, pattern.lower() if field.type is Type.WORD else pattern, operator == "ilike")
+    from gtrack.index.regexp import compile_regexp
 
-
-def _maybe(negation: Token | None, node: Filter) -> Filter:
-    return node if negation is None else Not(node)
-
-
-def _field(token: Token) -> Field:
     try:
-        return parse_field(str(token))
+        compile_regexp(pattern)
     except ValueError as error:
-        raise _problem(token, str(error)) from None
+        raise ProblemError(position, str(error)) from None
+    return Regexp(field, pattern)
 
 
-def _literal(field: Field, token: Token) -> Literal:
-    quoted = token.type == "STRING"
-    if not quoted and token.lower() in ("null", "none"):
-        raise _problem(token, f"null is no value: use {field} IS NULL")
+def _literal(field: Field, value: Token) -> Literal:
+    quoted = is_quoted(value)
+    if not quoted and value[0].lower() in _NOTHING:
+        raise ProblemError(value.start(), f"null is no value: use {field} IS NULL")
     try:
-        return read_literal(field.type, _unquoted(token) if quoted else str(token), quoted=quoted)
+        return read_literal(field.type, unquoted(value) if quoted else value[0], quoted=quoted)
     except ValueError as error:
-        raise _problem(token, f"{field}: {error}") from None
-
-
-def _unquoted(token: Token) -> str:
-    return token[1:-1].replace(token[0] * 2, token[0])
-
-
-def _problem(token: Token, message: str) -> _ProblemError:
-    return _ProblemError(token.start_pos or 0, message)
-
-
-def _unexpected(text: str, error: UnexpectedInput) -> tuple[int, str]:
-    """Return where lark stopped, and what it would have read on with."""
-    token = error.token if isinstance(error, UnexpectedToken) else None
-    if token is not None and token.type == "$END":
-        return len(text.rstrip()), f"expected {_expected(error)}, found the end"
-    position = error.pos_in_stream or 0
-    char = text[position]
-    if char == ".":
-        return position, "expected a key after the dot: letters and digits, or anything in backticks"
-    if token is None and char in "'\"`" and text.count(char, position) % 2:
-        return position, f"the {char} that opens here is never closed"
-    return position, f"expected {_expected(error)}, found {str(token or char)!r:.60}"
-
-
-def _expected(error: UnexpectedInput) -> str:
-    names: Collection[str] = ()
-    if isinstance(error, UnexpectedToken):
-        names = error.accepts or error.expected
-    elif isinstance(error, UnexpectedCharacters):
-        names = error.allowed or ()
-    words = {name: words for name, words in _EXPECTED if name in names}
-    if "OPERATOR" in words:
-        words.pop("BETWEEN", None)
-    *most, last = words.values() or ["("]
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _fail(text: str, position: int, message: str) -> NoReturn:
-    """Raise the error with the place shown, a line of the filter and a caret below it."""
-    begin = text.rfind("\n", 0, position) + 1
-    line, column = text[begin:].split("\n", 1)[0], position - begin
-    before = f"line {text.count(chr(10), 0, begin) + 1}, " if "\n" in text.strip() else ""
-    left = max(0, min(column - _WINDOW // 2, len(line) - _WINDOW))
-    shown = "".join(char if char.isprintable() else "?" for char in line[left : left + _WINDOW])
-    raise _usage(f"the filter, {before}column {column + 1}: {clean(message)}\n  {shown}\n  {' ' * (column - left)}^")
-
-
-def _usage(message: str) -> UsageError:
-    return UsageError(message, hint="gtrack ls --help")
+        raise ProblemError(value.start(), f"{field}: {error}") from None

@@ -15,17 +15,16 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?\Z", re
 _SPECIAL = re.compile(r"(?:[+-]?inf(?:inity)?|[+-]?nan)\Z", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,30}\Z")
 _MAX_NUMBER = 100
-_TIME = re.compile(
+# Patterns of times are compiled when the first time is read: that takes a millisecond.
+_TIME = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?\s?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})?)?\Z",
-    re.IGNORECASE,
+    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,6}))?)?\s?(Z|UTC|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-_TERM = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,6})?)\s?(us|ms|s|m|h|d|w|(?:sec|min|hour|day|week|second|minute|hr)s?)")
-_SPAN = re.compile(rf"(?:{_TERM.pattern}\s?)+\Z", re.IGNORECASE)
+_TERM = r"([0-9]{1,20}(?:\.[0-9]{1,6})?)\s?(us|ms|s|m|h|d|w|(?:sec|min|hour|day|week|second|minute|hr)s?)"
+_SPAN = rf"(?:{_TERM}\s?)+\Z"
 _HASH = re.compile(r"[0-9a-f]{4,64}\Z", re.IGNORECASE)
-_EPOCH = datetime(
-    1970, 1, 1
-)  # without a zone: times are shifted to UTC by hand, which no date is too early or too late for
+_EPOCH = datetime(1970, 1, 1)
+"""Without a zone: times are shifted to UTC by hand, which no date is too early or too late for."""
 _DAY = 86_400_000_000
 _UNITS = {"us": 1, "ms": 1000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": _DAY, "w": 7 * _DAY}
 _MAX_SPAN = 10_000 * 366 * _DAY
@@ -161,7 +160,7 @@ def _time(text: str, *, quoted: bool) -> Moment | Ago:
 
 
 def _moment(text: str) -> Moment | None:
-    match = _TIME.match(text)
+    match = re.match(_TIME, text, re.IGNORECASE)
     if match is None:
         return None
     year, month, day, hour, minute, second, fraction, zone = match.groups()
@@ -200,9 +199,9 @@ def _moment_text(moment: Moment) -> str:
 
 def _span(text: str) -> int | None:
     """Return the microseconds of ``90s``, ``1h30m``, ``2 weeks``; None when it is no duration."""
-    if len(text) > _MAX_NUMBER or not _SPAN.match(text):
+    if len(text) > _MAX_NUMBER or not re.match(_SPAN, text, re.IGNORECASE):
         return None
-    terms = _TERM.findall(text.lower())
+    terms = re.findall(_TERM, text.lower())
     total = sum(_term(number, _UNITS[unit if unit in _UNITS else unit[0]]) for number, unit in terms)
     return total if total <= _MAX_SPAN else None
 

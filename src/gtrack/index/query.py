@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gtrack.errors import UsageError
-from gtrack.index.fields import Field, Value, parse_field
+from gtrack.index.fields import Field, Value, read_field
 from gtrack.index.filter import Filter
 from gtrack.index.literals import number_of
 from gtrack.index.values import text_of
@@ -95,7 +95,7 @@ def parse_order(text: str) -> Order:
     if match is None:
         raise UsageError("nothing to sort by", hint="metrics.loss, -metrics.val_auc or 'metrics.val_auc DESC'")
     try:
-        asked = parse_field(match[2])
+        asked = read_field(match[2])
     except ValueError as error:
         raise UsageError(f"cannot sort: {error}") from None
     if asked.scope == "datasets":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from gtrack.index.fields import ATTRIBUTES, Field, Value, _lookup
+from gtrack.index.fields import ATTRIBUTES, Field, Value, lookup
 from gtrack.index.schema import COLUMNS, SUMMARY
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
@@ -142,7 +142,7 @@ def _paths(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
 
 
 def _is_map(values: Mapping[str, object], key: str) -> bool:
-    return isinstance(_lookup(values, key), Mapping)
+    return isinstance(lookup(values, key), Mapping)
 
 
 def _summary(summary: MetricSummary) -> Iterable[Stored]:

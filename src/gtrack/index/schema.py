@@ -68,5 +68,6 @@ CREATE TABLE value (key INTEGER, run INTEGER, value, PRIMARY KEY (key, run)) WIT
 CREATE TABLE metric (
   key INTEGER, run INTEGER, {", ".join(f'"{name}"' for name in SUMMARY)}, PRIMARY KEY (key, run)
 ) WITHOUT ROWID;
+CREATE TABLE experiment (name TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID;
 CREATE TABLE dataset (run INTEGER, number INTEGER, name, digest, role, PRIMARY KEY (run, number)) WITHOUT ROWID;
 """

@@ -15,6 +15,8 @@ from gtrack.index.compiler import compile_query, functions
 from gtrack.index.query import Query
 from gtrack.index.rows import Rows, Stored, environment_digest, state_of
 from gtrack.index.schema import SCHEMA, VERSION
+from gtrack.model.experiment import SaidOf
+from gtrack.model.fold import Document
 from gtrack.model.state import RunState
 
 __all__ = ["IndexTip", "Store", "open_store"]
@@ -22,6 +24,8 @@ __all__ = ["IndexTip", "Store", "open_store"]
 _PATIENCE = 60.0
 """Seconds to wait for another process that brings the index up to date: of 100,000 new runs it takes half of that."""
 _CACHE_KIB = 128 << 10
+_PAGE = 16 << 10
+"""Bytes of a page: of a smaller one a run's document fills little more than half."""
 _BATCH = 500
 
 
@@ -83,6 +87,7 @@ def _open(path: str, version: str) -> Store:
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size = {_PAGE}")
         connection.execute("PRAGMA journal_mode = TRUNCATE")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -112,6 +117,27 @@ class Store:
         self._db = connection
         self.path = path
         self._environments: dict[int, Mapping[str, object]] = {}
+
+    def spoken_of(self) -> list[str]:
+        """Return the names of the experiments that something is said of."""
+        return [row[0] for row in self._db.execute("SELECT name FROM experiment ORDER BY name")]
+
+    def said(self, experiment: str) -> SaidOf:
+        """Return what is said of an experiment."""
+        row = self._db.execute("SELECT said FROM experiment WHERE name = ?", (experiment,)).fetchone()
+        documents, problems = ((), ()) if row is None else json.loads(row[0])
+        return SaidOf(tuple(Document(*document) for document in documents), tuple(problems))
+
+    def set_said(self, experiments: Mapping[str, SaidOf]) -> None:
+        """Say anew what is said of all experiments; within a transaction."""
+        self._db.execute("DELETE FROM experiment")
+        for name, said in experiments.items():
+            documents = [(doc.kind, doc.name, doc.body, doc.stamp, doc.session) for doc in said.documents]
+            self._db.execute("INSERT INTO experiment VALUES (?, ?)", (name, json.dumps([documents, said.problems])))
+
+    def copy(self) -> bytes:
+        """Return the whole index as the content of a file."""
+        return self._db.serialize()
 
     def close(self) -> None:
         """Close the file."""
@@ -268,6 +294,11 @@ class Store:
         """Return the runs of a commit or a snapshot."""
         sql = 'SELECT run FROM run WHERE "commit" = ? OR snapshot = ?'
         return self.states([row[0] for row in self._db.execute(sql, (oid, oid))])
+
+    def commits(self) -> list[str]:
+        """Return the commits of the code of all runs."""
+        sql = """SELECT DISTINCT "commit" FROM run WHERE typeof("commit") = 'text'"""
+        return [row[0] for row in self._db.execute(sql)]
 
     def keys(self, scope: str) -> dict[str, int]:
         """Return the keys of a scope, such as ``metrics``, each with the number of runs that have it."""
