@@ -18,14 +18,29 @@ LAYERS = [
     {"branch"},
     {"index"},
     {"ops"},
-    {"run", "recording", "lifecycle", "fluent", "reader", "runs", "searching", "wrap", "info"},
+    {"run", "recording", "lifecycle", "fluent", "reader", "runs", "searching", "curve_tables", "wrap", "info"},
     {"cli", "demo", "__main__", "__init__"},
 ]
 """From the bottom up; modules of one layer may import each other."""
 
 TYPES_ONLY = {
     ("gtrack.lifecycle", "gtrack.run"),
-    *((f"gtrack.ops.{name}", "gtrack.reader") for name in ("edit", "fsck", "ingest", "record", "setup")),
+    *(
+        (f"gtrack.ops.{name}", "gtrack.reader")
+        for name in (
+            "blame_search",
+            "commit_runs",
+            "edit",
+            "fsck",
+            "gate_question",
+            "gate_sides",
+            "ingest",
+            "overview",
+            "record",
+            "rivals",
+            "setup",
+        )
+    ),
 }
 """Imports that point upwards, for annotations alone: each with what it is handed by its caller."""
 

@@ -1,6 +1,8 @@
-"""Which runs differ between two trees of the branch, without opening what is equal."""
+"""What differs between two trees of the branch, without opening what is equal."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from gtrack.branch.bounded import run_bounded
 from gtrack.branch.objects import TREE_MODE
@@ -8,14 +10,27 @@ from gtrack.branch.repository import Repository
 from gtrack.format.names import split_path
 from gtrack.ids import is_run_id
 
-__all__ = ["changed_runs"]
+__all__ = ["Changes", "changes"]
 
 Entry = tuple[int, str]
 """A mode and an object id."""
 
 
-def changed_runs(repo: Repository, one: str, other: str) -> set[str]:
-    """Return the ids of the runs that one of two trees has and the other has not, or has otherwise.
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one of two trees has and the other has not, or has otherwise.
+
+    Attributes:
+        runs: The ids of runs.
+        experiments: Whether anything said of experiments.
+    """
+
+    runs: frozenset[str] = frozenset()
+    experiments: bool = False
+
+
+def changes(repo: Repository, one: str, other: str) -> Changes:
+    """Compare two trees.
 
     Args:
         repo: The repository.
@@ -29,17 +44,19 @@ def changed_runs(repo: Repository, one: str, other: str) -> set[str]:
     """
     if repo.git is None:
         return _walk(repo, one, other)
-    args = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", one, other, "--", "runs/"]
-    raw = run_bounded(repo, args)
-    places = (split_path(path) for path in raw.decode("utf-8", "surrogateescape").split("\0")[:-1])
-    return {place[0] for place in places if place is not None}
+    args = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", one, other, "--"]
+    raw = run_bounded(repo, [*args, "runs/", "experiments/"])
+    paths = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
+    places = (split_path(path) for path in paths)
+    runs = frozenset(place[0] for place in places if place is not None)
+    return Changes(runs, any(path.startswith("experiments/") for path in paths))
 
 
-def _walk(repo: Repository, one: str, other: str) -> set[str]:
-    roots = [repo.objects.find(tree, "runs") for tree in (one, other)]
-    shards = _differing(repo, *roots)
-    runs = {run for pair in shards.values() for run in _differing(repo, *pair)}
-    return {run.decode() for run in runs if is_run_id(run.decode("utf-8", "replace"))}
+def _walk(repo: Repository, one: str, other: str) -> Changes:
+    shards = _differing(repo, *(repo.objects.find(tree, "runs") for tree in (one, other)))
+    names = {name.decode("utf-8", "replace") for pair in shards.values() for name in _differing(repo, *pair)}
+    first, second = (repo.objects.find(tree, "experiments") for tree in (one, other))
+    return Changes(frozenset(filter(is_run_id, names)), first != second)
 
 
 def _differing(

@@ -33,13 +33,19 @@ ENTRIES = {
     "rename": Entry("Record", "Give a run another name."),
     "rm": Entry("Record", "Delete runs; restore brings them back."),
     "restore": Entry("Record", "Bring deleted runs back."),
+    "experiment": Entry("Record", "Say how an experiment's runs are compared, for the whole team."),
     "ls": Entry("Read", "List runs, newest first."),
+    "best": Entry("Read", "Rank the configurations of an experiment by its metric."),
+    "blame": Entry("Read", "Show a metric along the code's commits, and name the one that moved it."),
     "show": Entry("Read", "Show all that is known about runs."),
     "logs": Entry("Read", "Print what a run wrote to its console."),
+    "sql": Entry("Read", "Ask in SQL; nothing can be changed."),
+    "gate": Entry("Judge", "Exit with 1 when runs are not good enough, for continuous integration."),
     "fsck": Entry("Judge", "Check every file on the branch."),
     "push": Entry("Share", "Send runs to the remote that the team shares."),
     "pull": Entry("Share", "Fetch the team's runs and join them with the local branch."),
     "status": Entry("Share", "Show what is not shared yet and what needs a decision."),
+    "export": Entry("Share", "Write runs, and their curves, to files for other tools."),
     "ingest": Entry("Share", "Take in runs recorded elsewhere without a repository."),
     "demo": Entry("Face", "Make a small repository with runs to look at."),
     "doctor": Entry("Face", "Check what gtrack needs here, and say what to type."),
@@ -116,6 +122,6 @@ def application(ctx: click.Context, path: str, quiet: bool) -> None:
 
 def complete(instruction: str) -> int:
     """Answer a shell's request for completions, as ``gtrack completion`` installs it."""
-    from click.shell_completion import shell_complete
+    from gtrack.cli.shells import answer
 
-    return shell_complete(application, {"obj": Invocation.silent()}, "gtrack", "_GTRACK_COMPLETE", instruction)
+    return answer(application, Invocation.silent(), instruction)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import click
 
 from gtrack.cli.application import ENTRIES, application
 from gtrack.cli.command import Command
+from gtrack.cli.group import Group
 
 __all__ = ["main", "reference"]
 
@@ -68,11 +70,20 @@ def reference() -> str:
 def _command(name: str, root: click.Context) -> str:
     command = application.get_command(root, name)
     assert isinstance(command, Command)
-    context = click.Context(command, info_name=name, parent=root)
-    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    return "\n".join(_pages(command, click.Context(command, info_name=name, parent=root), 3))
+
+
+def _pages(command: Command, context: click.Context, level: int) -> Iterator[str]:
+    """Yield the section of a command, and those of its subcommands below it."""
+    path = context.command_path
+    usage = " ".join([path, *command.collect_usage_pieces(context)])
     text = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
     examples = "\n".join(["```", *command.examples, "```"])
-    return f"### gtrack {name}\n\n```\n{usage}\n```\n\n{text}\n\n{_options(context)}\n{examples}\n"
+    yield f"{'#' * level} {path}\n\n```\n{usage}\n```\n\n{text}\n\n{_options(context)}\n{examples}\n"
+    if isinstance(command, Group):
+        for name, inner in command.commands.items():
+            assert isinstance(inner, Command)
+            yield from _pages(inner, click.Context(inner, info_name=name, parent=context), level + 1)
 
 
 def _options(context: click.Context) -> str:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gtrack.ids import is_run_id, sha12
+from gtrack.ids import is_run_id, sha12, slug, unslug
 
 __all__ = [
+    "EXPERIMENTS",
     "RunFile",
     "Segment",
     "console",
     "end",
     "event",
+    "experiment_dir",
+    "experiment_of_dir",
     "parse_run_file",
     "run_dir",
     "segment",
@@ -24,6 +27,10 @@ __all__ = [
     "values",
 ]
 
+EXPERIMENTS = "experiments"
+"""The folder of what is said of experiments."""
+
+_MAX_PART = 255
 _STAMP = r"(?P<stamp>[0-9]{8}T[0-9]{6}\.[0-9]{6}Z)"
 _SHA = r"(?P<digest>[0-9a-f]{12})"
 _ORIGIN = r"(?P<session>[0-9a-f]{8})-(?P<writer>[0-9a-f]{8})"
@@ -96,6 +103,26 @@ class RunFile:
 def run_dir(run_id: str) -> str:
     """Return the path of a run's folder on the branch."""
     return f"runs/{run_id[:2]}/{run_id}"
+
+
+def experiment_dir(name: str) -> str | None:
+    """Return the path of an experiment's folder on the branch; None for a name that no folder can have.
+
+    Example:
+        >>> experiment_dir("Churn 2026")
+        'experiments/%43hurn%202026'
+    """
+    part = slug(name)
+    return f"{EXPERIMENTS}/{part}" if name.strip() and len(part) <= _MAX_PART else None
+
+
+def experiment_of_dir(part: str) -> str | None:
+    """Return the experiment that a folder below ``experiments/`` is about; None when it is not as gtrack names it."""
+    try:
+        name = unslug(part)
+    except UnicodeDecodeError:
+        return None
+    return name if experiment_dir(name) == f"{EXPERIMENTS}/{part}" else None
 
 
 def end(stamp: str, content: bytes) -> str:

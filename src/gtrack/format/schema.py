@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from gtrack.clock import iso_to_us
 from gtrack.format.names import Segment
 from gtrack.ids import is_run_id
+from gtrack.model.experiment import PROTOCOL
 from gtrack.model.summary import MetricSummary
 from gtrack.text import clean
 
-__all__ = ["EVENTS", "FIELDS", "check_document"]
+__all__ = ["EVENTS", "EXPERIMENT_EVENTS", "FIELDS", "check_document"]
 
 FORMAT = 1
 _SESSION = re.compile(r"[0-9a-f]{8}\Z")
@@ -155,6 +156,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     ),
     "summary": _needs({"session": _SESSION_ID, **_RECORDED}, "session", "segments"),
     "event": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
+    "experiment": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
 }
 """Fields by kind of file."""
 
@@ -186,14 +188,21 @@ EVENTS: Mapping[str, Mapping[str, Field]] = {
         *("session", "started"),
     ),
 }
-"""Further fields of an event, by its ``kind``. An event of another kind is carried and has no effect."""
+"""Further fields of a run's event, by its ``kind``. An event of another kind is carried and has no effect."""
+
+EXPERIMENT_EVENTS: Mapping[str, Mapping[str, Field]] = {
+    "set": {**{name: Field(_or_none(test), f"{what} or null") for name, (test, what) in PROTOCOL.items()}, **_EDIT},
+    "archive": _EDIT,
+    "unarchive": _EDIT,
+}
+"""The same of an experiment's events."""
 
 
 def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
     """Return what is wrong with the fields of a document; nothing when it is sound.
 
     Args:
-        kind: ``run``, ``end``, ``summary`` or ``event``.
+        kind: ``run``, ``end``, ``summary``, ``event`` (of a run) or ``experiment`` (an event of one).
         body: The parsed document.
 
     Returns:
@@ -208,9 +217,8 @@ def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
         return [f"format is {_shown(version)}, not {FORMAT}"]
     if version > FORMAT:
         return [f"it is of format {version}, which a newer gtrack wrote"]
-    fields = dict(FIELDS[kind])
-    if kind == "event":
-        fields |= EVENTS.get(str(body.get("kind")), {})
+    events = {"event": EVENTS, "experiment": EXPERIMENT_EVENTS}.get(kind, {})
+    fields = {**FIELDS[kind], **events.get(str(body.get("kind")), {})}
     return [*_wrong_fields(body, fields), *_wrong_summaries(body.get("metrics"))]
 
 

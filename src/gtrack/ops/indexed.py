@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from gtrack import __version__
-from gtrack.branch.changes import changed_runs
+from gtrack.branch.changes import Changes, changes
 from gtrack.branch.repository import Repository
 from gtrack.clock import now_ns
 from gtrack.errors import DamageError, GitError
 from gtrack.index.store import IndexTip, Store, index_name, open_store, remove
 from gtrack.ops.collecting import without_collection
+from gtrack.ops.experiment_files import load_said, names_said
 from gtrack.ops.index_build import HelperError, all_rows, rows_of_runs
 from gtrack.ops.trees import Tip, trees_of, visible_tips
 from gtrack.paths import cache_home
@@ -85,14 +86,17 @@ def refresh(repo: Repository, store: Store) -> None:
         tips = _tips(repo, store)  # another process may have been first
         if _is_fresh(store, tips, now):
             return
-        touched = _touched(repo, list(store.tips().values()), tips)
         trees = trees_of(tips)
+        touched = _touched(repo, list(store.tips().values()), tips)
         if touched is None:
             _build(repo, store, trees, now)
         else:
-            touched |= set(store.due(now))
-            store.discard(touched)
-            store.put(rows_of_runs(repo, trees, touched, now))
+            runs = touched.runs | set(store.due(now))
+            store.discard(runs)
+            store.put(rows_of_runs(repo, trees, runs, now))
+        if touched is None or touched.experiments:
+            names = {name for tree in trees for name in names_said(repo, tree)}
+            store.set_said({name: load_said(repo, trees, name) for name in sorted(names)})
         store.set_tips(IndexTip(tip.ref, tip.oid, tip.tree) for tip in tips)
 
 
@@ -105,8 +109,8 @@ def _is_fresh(store: Store, tips: Sequence[Tip], now: int) -> bool:
     return known == [(tip.ref, tip.oid) for tip in tips] and not store.due(now)
 
 
-def _touched(repo: Repository, old: Sequence[IndexTip], new: Sequence[Tip]) -> set[str] | None:
-    """Return the ids of the runs to fold again; None for all."""
+def _touched(repo: Repository, old: Sequence[IndexTip], new: Sequence[Tip]) -> Changes | None:
+    """Return what is to be read again; None for all."""
     before, after = ({tip.ref: tip.tree for tip in tips} for tips in (old, new))
     stayed = [ref for ref in after if ref in before]
     if not stayed:
@@ -118,9 +122,10 @@ def _touched(repo: Repository, old: Sequence[IndexTip], new: Sequence[Tip]) -> s
     if old[-1].ref != new[-1].ref:  # another's files stand now, where paths clash
         pairs |= {(old[-1].tree, tip.tree) for tip in old} | {(new[-1].tree, tip.tree) for tip in new}
     try:
-        return {run for one, other in pairs if one != other for run in changed_runs(repo, one, other)}
+        found = [changes(repo, one, other) for one, other in pairs if one != other]
     except (KeyError, GitError, DamageError):
         return None  # a tree that was indexed is gone
+    return Changes(frozenset().union(*(each.runs for each in found)), any(each.experiments for each in found))
 
 
 def _build(repo: Repository, store: Store, trees: Sequence[str], now: int) -> None:

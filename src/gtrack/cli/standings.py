@@ -1,0 +1,250 @@
+"""How a leaderboard is drawn: its columns, what it is ranked by, what it leaves out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from gtrack.cli.fields import plural, value_text
+from gtrack.cli.output import Column
+from gtrack.cli.table import Heading
+from gtrack.cli.terminal import Terminal
+from gtrack.ids import SHORT
+from gtrack.index.fields import Field
+from gtrack.model.experiment import ExperimentState
+from gtrack.model.goal import Goal
+from gtrack.model.nested import flatten
+from gtrack.model.state import RunState
+from gtrack.model.statistics import Interval, Sample, welch
+from gtrack.ops.leaderboard import Leaderboard, Row, code_identity, varying_params
+from gtrack.text import clean
+
+__all__ = [
+    "csv_columns",
+    "describe_goal",
+    "left_out",
+    "ranked_by",
+    "row_columns",
+    "row_dict",
+    "spread_text",
+    "too_close",
+]
+
+RowColumn = Column[Row]
+_SOURCES = {"define_metric": "by define_metric", "experiment": "says the experiment", "name": "by its name"}
+
+
+def describe_goal(goal: Goal | None) -> str:
+    """Return which way a metric is better and who says so: ``higher is better (by its name)``."""
+    if goal is None:
+        return "which way is better is not known"
+    way = "lower" if goal.direction == "min" else "higher"
+    return f"{way} is better ({_SOURCES.get(goal.source, goal.source)})"
+
+
+def ranked_by(protocol: ExperimentState, board: Leaderboard) -> str:
+    """Return what a leaderboard is ranked by, in a line."""
+    value = "best" if board.goal.declared else "last"
+    floor = f"; floor {clean(protocol.floor)}" if protocol.floor else ""
+    what = f"{clean(protocol.name)}: {clean(board.metric)}, {describe_goal(board.goal)}"
+    return f"{what}, the {value} value of each run{floor}"
+
+
+def left_out(board: Leaderboard, protocol: ExperimentState, min_runs: int) -> str:
+    """Return what is not in a leaderboard, in a line; empty where all is."""
+    said = []
+    if board.below_floor:
+        said.append(f"{plural(board.below_floor, 'run')} below the floor {clean(protocol.floor or '')}")
+    if board.unfinished:
+        counts = ", ".join(f"{count:,} {clean(status)}" for status, count in board.unfinished.items())
+        said.append(f"{counts} (--all counts them)")
+    if board.without:
+        said.append(f"{plural(board.without, 'run')} without {clean(board.metric)}")
+    if board.nan:
+        said.append(f"{plural(board.nan, 'run')} where it is NaN")
+    if board.few:
+        said.append(f"{plural(board.few, 'configuration')} of fewer than {plural(min_runs, 'run')}")
+    return f"left out: {'; '.join(said)}" if said else ""
+
+
+def too_close(board: Leaderboard, terminal: Terminal) -> str:
+    """Return that the first two cannot be told apart by their seeds, where that is so; else nothing."""
+    if len(board.rows) < 2:
+        return ""
+    first, second = board.rows[0], board.rows[1]
+    apart = welch(first.sample, second.sample)
+    if apart.low is None or apart.high is None or apart.low > 0 or apart.high < 0:
+        return ""
+    return f"1 and 2 cannot be told apart by so many runs: {_difference(apart, terminal)} (Welch 95 %)"
+
+
+def row_columns(
+    board: Leaderboard, rows: Sequence[Row], by: Sequence[Field], terminal: Terminal, *, single: bool
+) -> list[RowColumn]:
+    """Return the columns of the table.
+
+    Args:
+        board: The leaderboard.
+        rows: The rows that are shown, the baseline's included.
+        by: The fields that were grouped by, if any.
+        terminal: What it can show.
+        single: Each row is a run.
+    """
+    sign = _sign(terminal)
+    several = any(row.of > 1 for row in rows)
+    spread = f" {sign} std" if any(row.sample.std is not None for row in rows) else ""
+    out = [Column[Row]("rank", Heading("#", right=True), lambda row: row.rank)]
+    if several:
+        out.append(Column("n", Heading("N", right=True), lambda row: row.sample.n, _count))
+    out.append(
+        Column(
+            "mean",
+            Heading(clean(board.metric) + spread, right=True),
+            lambda row: row.sample.mean,
+            lambda row: spread_text(row.sample, sign),
+            lambda row: ("bold",) if row.rank == 1 and len(board.rows) > 1 else (),
+        )
+    )
+    if board.baseline is not None:
+        heading = Heading("VS BASELINE", right=True, drop=2)
+        out.append(
+            Column("delta", heading, _delta, lambda row: _against(row, terminal), lambda row: _verdict(row, board.goal))
+        )
+    out += _tellers(rows, by, single)
+    out.append(Column("best.id", Heading("BEST RUN" if several else "RUN"), _id, lambda row: _id(row)[:SHORT], _yellow))
+    out.append(Column("best.name", Heading("NAME", shrinks_to=12, drop=8), lambda row: row.best.name))
+    code = Heading("CODE", drop=7 if len({code_identity(row.best) for row in rows}) > 1 else 9)
+    return [*out, Column("code", code, lambda row: _code(row.best))]
+
+
+def csv_columns(rows: Sequence[Row], by: Sequence[Field], *, single: bool) -> list[RowColumn]:
+    """Return the columns of CSV: every number as it is."""
+
+    def end(name: str) -> Callable[[Row], object]:
+        return lambda row: None if row.delta is None else getattr(row.delta, name)
+
+    facts: dict[str, Callable[[Row], object]] = {
+        "rank": lambda row: row.rank,
+        "n": lambda row: row.sample.n,
+        "of": lambda row: row.of,
+        "mean": lambda row: row.sample.mean,
+        "std": lambda row: row.sample.std,
+        "delta": end("difference"),
+        "delta.low": end("low"),
+        "delta.high": end("high"),
+        "baseline": lambda row: row.baseline,
+        "best.id": _id,
+        "best.name": lambda row: row.best.name,
+        "best.value": lambda row: row.values[0],
+        "code.commit": lambda row: row.best.code.get("commit"),
+        "code.dirty": lambda row: row.best.code.get("dirty"),
+        "code.snapshot": lambda row: row.best.code.get("snapshot"),
+    }
+    plain = [Column(name, Heading(name), value) for name, value in facts.items()]
+    return [*plain, *_tellers(rows, by, single)]
+
+
+def row_dict(row: Row, by: Sequence[Field]) -> dict[str, object]:
+    """Return all of a row, for JSON."""
+    delta = row.delta
+    out: dict[str, object] = {"rank": row.rank, "n": row.sample.n, "of": row.of}
+    out |= {"mean": row.sample.mean, "std": row.sample.std, "baseline": row.baseline}
+    out["delta"] = (
+        None if delta is None else {name: getattr(delta, name) for name in ("difference", "low", "high", "df")}
+    )
+    if by:
+        out["group"] = {str(each): value for each, value in zip(by, row.group, strict=True)}
+    out["best"] = {"id": row.best.id, "name": row.best.name, "value": row.values[0]}
+    out["params"] = dict(row.best.params)
+    out["code"] = {name: row.best.code[name] for name in ("commit", "dirty", "snapshot") if name in row.best.code}
+    out["runs"] = [
+        {"id": run.id, "name": run.name, "status": run.status, "value": value, "seed": dict(run.seed)}
+        for run, value in zip(row.runs, row.values, strict=True)
+    ]
+    return out
+
+
+def spread_text(sample: Sample, sign: str = "±") -> str:
+    """Return mean and spread with two digits of the spread: ``0.9412 ± 0.0021``; the mean alone without one.
+
+    Args:
+        sample: The values.
+        sign: What stands between.
+    """
+    mean, std = sample.mean, sample.std
+    if std is None:
+        return value_text(mean)
+    if not 1e-9 < std < 1e6 or abs(mean) >= 1e6:
+        return f"{mean:.4g} {sign} {std:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(std)))
+    return f"{mean:.{decimals}f} {sign} {std:.{decimals}f}"
+
+
+def _tellers(rows: Sequence[Row], by: Sequence[Field], single: bool) -> list[RowColumn]:
+    """Return what tells the rows apart: the fields that were grouped by, else the params that differ."""
+    if by:
+        return [_group_column(at, each) for at, each in enumerate(by)]
+    keys = varying_params([row.best for row in rows], seeds=single)
+    # What stands last in the alphabet is no less telling, but something has to give way first.
+    return [_param_column(key, drop=5 if at < 4 else 6) for at, key in enumerate(keys)]
+
+
+def _group_column(at: int, field: Field) -> RowColumn:
+    text = field.key if field.scope in ("params", "tags") else str(field)
+    return Column(str(field), Heading(clean(text), shrinks_to=8), lambda row: row.group[at])
+
+
+def _param_column(key: str, drop: int) -> RowColumn:
+    heading = Heading(clean(key), shrinks_to=8, drop=drop)
+    return Column(f"params.{key}", heading, lambda row: dict(flatten(row.best.params)).get(key))
+
+
+def _sign(terminal: Terminal) -> str:
+    return "±" if terminal.unicode else "+-"
+
+
+def _count(row: Row) -> str:
+    return f"{row.sample.n:,}" if row.sample.n == row.of else f"{row.sample.n:,} of {row.of:,}"
+
+
+def _id(row: Row) -> str:
+    return row.best.id
+
+
+def _yellow(_: Row) -> tuple[str, ...]:
+    return ("yellow",)
+
+
+def _delta(row: Row) -> object:
+    return None if row.delta is None else row.delta.difference
+
+
+def _against(row: Row, terminal: Terminal) -> str:
+    if row.baseline:
+        return "baseline"
+    return "-" if row.delta is None else _difference(row.delta, terminal)
+
+
+def _difference(delta: Interval, terminal: Terminal) -> str:
+    half = delta.half_width
+    if half is None or not 1e-9 < half < 1e6:
+        return f"{delta.difference:+.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    return f"{delta.difference:+.{decimals}f} {_sign(terminal)} {half:.{decimals}f}"
+
+
+def _verdict(row: Row, goal: Goal) -> tuple[str, ...]:
+    """Colour a difference that the interval tells from none."""
+    delta = row.delta
+    if row.baseline:
+        return ("dim",)
+    if delta is None or delta.low is None or delta.high is None or delta.low <= 0 <= delta.high:
+        return ()
+    return ("green",) if goal.better(delta.difference, 0.0) else ("red",)
+
+
+def _code(run: RunState) -> str:
+    commit = run.code.get("commit")
+    if not isinstance(commit, str):
+        return "-"
+    return clean(commit[:SHORT]) + ("*" if run.code.get("dirty") is True else "")
