@@ -1,0 +1,53 @@
+"""Measured numbers with what they may be off by, as people read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from gtrack.cli.terminal import Terminal
+
+__all__ = ["measured", "sparkline"]
+
+_BARS = "▁▂▃▄▅▆▇█"
+_PLAIN_BARS = "_.-=+*#@"
+
+
+def measured(value: float, off: float | None, terminal: Terminal, *, signed: bool = False) -> str:
+    """Return a value with two digits of what it may be off by: ``0.9123 ± 0.0041``; alone where that is not known.
+
+    Args:
+        value: The value.
+        off: Half the width of its interval, or its standard deviation.
+        terminal: One without ``±`` gets ``+-``.
+        signed: Show a plus too, as for a difference.
+    """
+    plus = "+" if signed else ""
+    sign = "±" if terminal.unicode else "+-"
+    if off is None or not math.isfinite(value):
+        return f"{value:{plus}.4g}"
+    if not 1e-9 < off < 1e6 or abs(value) >= 1e6:
+        return f"{value:{plus}.4g} {sign} {off:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(off)))
+    return f"{value:{plus}.{decimals}f} {sign} {off:.{decimals}f}"
+
+
+def sparkline(values: Sequence[float], terminal: Terminal) -> str:
+    """Return one character a value, as high as the value is between the least and the greatest; a space for NaN.
+
+    Example:
+        >>> sparkline([1.0, 2.0, 3.0], Terminal())
+        '▁▅█'
+    """
+    bars = _BARS if terminal.unicode else _PLAIN_BARS
+    numbers = [value for value in values if math.isfinite(value)]
+    if not numbers:
+        return ""
+    low, high = min(numbers), max(numbers)
+    unit = (high / 2 - low / 2) or 1.0  # halves first: the difference of two large numbers may be infinite
+    out = []
+    for value in values:
+        share = 0.5 if high == low else (value / 2 - low / 2) / unit
+        # Halves are rounded upwards, as everybody expects.
+        out.append(bars[min(len(bars) - 1, math.floor(share * (len(bars) - 1) + 0.5))] if math.isfinite(value) else " ")
+    return "".join(out)
