@@ -26,7 +26,10 @@ _CASES = (
     "sharing",
     "pushing",
     "peers",
+    "searching",
+    "curves",
 )
+_WITH_PEERS = ("peers", "searching")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     unknown = set(options.names) - set(_CASES)
     if unknown:
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(_CASES)}")
-    names = options.names or [name for name in _CASES if name != "peers" or not options.no_peers]
+    names = options.names or [name for name in _CASES if name not in _WITH_PEERS or not options.no_peers]
     root = Path(tempfile.mkdtemp(prefix="gtrack-bench-"))
     before = os.getloadavg()[0]
     try:

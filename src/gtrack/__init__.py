@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gtrack import errors
+    from gtrack.curve_tables import curves
     from gtrack.fluent import (
         active_run,
         define_metric,
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "Runs",
     "active_run",
+    "curves",
     "define_metric",
     "end_run",
     "errors",
@@ -64,6 +66,7 @@ _ELSEWHERE = {
     "Repo": "gtrack.reader",
     "Run": "gtrack.run",
     "Runs": "gtrack.runs",
+    "curves": "gtrack.curve_tables",
     "search_runs": "gtrack.searching",
 }
 

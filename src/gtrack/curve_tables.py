@@ -1,0 +1,65 @@
+"""The curves of many runs as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from gtrack.ops.many_curves import many_curves
+from gtrack.ops.view import View
+from gtrack.reader import RecordedRun, Repo
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from gtrack.model.state import RunState
+
+__all__ = ["curves"]
+
+
+def curves(
+    runs: RecordedRun | str | Iterable[RecordedRun | str],
+    keys: str | Iterable[str] | None = None,
+    *,
+    path: str = ".",
+) -> pyarrow.Table:
+    """Return the values of metrics over time, of many runs.
+
+    Args:
+        runs: What a search found, or runs, or selectors such as an id, a name or ``last``; one that comes again counts
+            once.
+        keys: The metrics, or the name of one; all by default.
+        path: Any directory in the repository that selectors are looked up in.
+
+    Returns:
+        An Arrow table with the columns run (dictionary of string: the run's id), key (dictionary of string), step
+        (int64), time (timestamp[us, UTC]), value (float64), and rank (int32) where several processes logged; sorted by
+        run, in the order given, then key, step and time. What each run has is what :meth:`RecordedRun.curves` says.
+
+    Raises:
+        NotFoundError: A selector names no run.
+        AmbiguousError: It names several.
+        DamageError: A file of a run is damaged or missing.
+
+    Example:
+        >>> found = gtrack.search_runs("metrics.val_loss < 0.3", experiment="churn")
+        >>> table = gtrack.curves(found, keys=["val_loss"])
+        >>> table.to_pandas().pivot_table(index="step", columns="run", values="value")
+    """
+    wanted = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
+    given = [runs] if isinstance(runs, RecordedRun | str) else list(runs)
+    if not any(isinstance(run, str) for run in given):
+        return many_curves(_found(given, None), wanted)
+    with Repo(path) as repo:
+        repo.recover()
+        return many_curves(_found(given, View(repo.repository)), wanted)
+
+
+def _found(runs: Iterable[RecordedRun | str], view: View | None) -> Iterator[tuple[View, RunState]]:
+    """Yield each run's state, and the view that it was found in."""
+    for run in runs:
+        if isinstance(run, str):
+            assert view is not None
+            yield view, view.state(view.select(run))
+        else:
+            yield run._view, run.state
