@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -16,15 +17,18 @@ from hypothesis import strategies as st
 from gtrack.cli.columns import all_columns, main_metrics, metric_column, metric_goals, run_columns
 from gtrack.cli.console import ConsoleText, Shown, last_lines
 from gtrack.cli.fields import ago, duration, instant, size, value_text
-from gtrack.cli.ordering import sort_runs
-from gtrack.cli.output import _csv_cell, markdown_table, to_json
+from gtrack.cli.keys import Keys
+from gtrack.cli.ordering import read_orders
+from gtrack.cli.output import csv_cell, markdown_table, to_json
 from gtrack.cli.sections import run_sections
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.errors import UsageError
+from gtrack.index.query import sort_states
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
+from gtrack.ops.goals import goal_for
 
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -114,8 +118,8 @@ def test_json_writes_what_is_not_finite_as_text():
 
 @given(st.text())
 @settings(max_examples=200, deadline=None)
-def test_no_csv_cell_is_a_formula(text):
-    cell = str(_csv_cell(text))
+def test_nocsv_cell_is_a_formula(text):
+    cell = str(csv_cell(text))
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert not UNSAFE.search(cell)
     buffer = io.StringIO()
@@ -124,7 +128,7 @@ def test_no_csv_cell_is_a_formula(text):
 
 
 def test_numbers_in_csv_stay_numbers():
-    assert [_csv_cell(value) for value in (-1.5, 3, True, None)] == [-1.5, 3, "true", ""]
+    assert [csv_cell(value) for value in (-1.5, 3, True, None)] == [-1.5, 3, "true", ""]
 
 
 @given(st.lists(st.text(), min_size=2, max_size=2))
@@ -188,6 +192,23 @@ def test_metrics_with_a_goal_come_first_then_validation_then_the_commonest():
     assert main_metrics(runs, 2) == ["z", "val_c"]
 
 
+class Known(Keys):
+    """The keys of runs at hand, as a repository knows those of its own."""
+
+    def __init__(self, runs: list[RunState]) -> None:
+        self._runs = runs
+
+    def of(self, scope: str) -> dict[str, int]:
+        maps = (
+            flatten(getattr(run, scope)) if scope == "params" else getattr(run, scope).items() for run in self._runs
+        )
+        return dict(Counter(key for items in maps for key, _ in items))
+
+
+def sort_runs(runs: list[RunState], *keys: str, reverse: bool = False) -> list[RunState]:
+    return sort_states(runs, read_orders(keys, Known(runs), lambda key: goal_for(key, runs), reverse=reverse))
+
+
 @given(st.lists(st.none() | st.floats(), max_size=8), st.booleans())
 @settings(max_examples=100, deadline=None)
 def test_sorting_keeps_every_run_and_puts_those_without_a_value_last(numbers, reverse):
@@ -215,11 +236,40 @@ def test_a_metric_with_a_goal_is_shown_and_sorted_by_its_best():
     assert names[-2:] == ["metrics.loss", "metrics.loss.min"]
 
 
+def test_a_bare_metric_puts_the_best_first_by_its_name_and_a_field_rises():
+    runs = [run(i, metrics={"loss": value, "auc": value, "x": value}) for i, value in enumerate([0.2, 0.1, 0.3])]
+
+    def values(*keys: str) -> list[float]:
+        return [r.metrics["x"].last for r in sort_runs(runs, *keys)]
+
+    assert values("loss") == values("metrics.loss") == values("metrics.auc") == values("x ASC") == [0.1, 0.2, 0.3]
+    assert values("auc") == values("x") == values("-loss") == values("-metrics.loss") == values("loss DESC")
+    assert values("auc") == values("max(metrics.loss) DESC") == [0.3, 0.2, 0.1]
+
+
+def test_sorting_by_several_fields_takes_the_first_things_first():
+    runs = [run(i, params={"a": a, "b": b}) for i, (a, b) in enumerate([(1, 2), (2, 1), (1, 1), (2, 2)])]
+    wanted = [(2, 1), (2, 2), (1, 1), (1, 2)]
+    for keys in (["-params.a,params.b"], ["-params.a", "b"], ["a DESC, b ASC"]):
+        assert [(r.params["a"], r.params["b"]) for r in sort_runs(runs, *keys)] == wanted
+
+
+def test_times_come_with_the_latest_first_and_reversing_turns_everything_round():
+    runs = [run(i, ended=i + 1) for i in range(3)]
+    for key in ("started", "ended", "-started"):
+        assert [r.started for r in sort_runs(runs, key)] == [2, 1, 0]
+        assert [r.started for r in sort_runs(runs, key, reverse=True)] == [0, 1, 2]
+    assert [r.started for r in sort_runs(runs, "started ASC")] == [0, 1, 2]
+
+
 def test_sorting_by_a_param_takes_numbers_before_text_and_by_a_lost_key_is_refused():
     runs = [run(i, params={"lr": value}) for i, value in enumerate(["x", 0.1, 0.01, "a"])]
     assert [r.params["lr"] for r in sort_runs(runs, "lr")] == [0.01, 0.1, "a", "x"]
     assert [r.params["lr"] for r in sort_runs(runs, "params.lr", reverse=True)] == [0.1, 0.01, "x", "a"]
-    with pytest.raises(UsageError, match="'lt'"):
+    for key in ("lt", "params.lt", "metrics.lr", "median(metrics.lr)", "", "datasets.name"):
+        with pytest.raises(UsageError):
+            sort_runs(runs, f"{key} DESC")
+    with pytest.raises(UsageError, match="did you mean lr"):
         sort_runs(runs, "lt")
 
 

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from gtrack.cli.fields import ago, duration, status_mark, status_style
+from gtrack.cli.fields import ago, duration, status_mark, status_style, value_text
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso
 from gtrack.ids import SHORT
+from gtrack.index.fields import Field, Type
+from gtrack.model.goal import Direction
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.text import clean
 
 __all__ = [
+    "RunColumn",
     "all_columns",
     "facts",
+    "field_column",
     "main_metrics",
     "metric_column",
     "metric_columns_for_csv",
     "metric_goals",
     "param_column",
     "run_columns",
+    "with_best",
 ]
 
 RunColumn = Column[RunState]
+"""A column of runs."""
 
 
 def run_columns(now_us: int, terminal: Terminal) -> list[RunColumn]:
@@ -79,9 +87,58 @@ def metric_goals(runs: Iterable[RunState]) -> dict[str, str]:
 
 def param_column(key: str) -> RunColumn:
     """Return the column of a param; ``model.depth`` names one in a nested map."""
-    return Column(
-        f"params.{key}", Heading(clean(key), shrinks_to=8, drop=1), lambda run: dict(flatten(run.params)).get(key)
+    return Column(f"params.{key}", Heading(clean(key), shrinks_to=8, drop=1), lambda run: _param(run, key))
+
+
+def field_column(field: Field, now_us: int) -> RunColumn:
+    """Return the column of any field of the filter language: times and durations as people read them, ids short.
+
+    Args:
+        field: The field.
+        now_us: The present, microseconds since the epoch.
+    """
+    if field.scope == "params":
+        return replace(param_column(field.key), name=str(field), field=field)
+    if field.scope == "metrics":
+        shown = metric_column(field.key, None if field.aggregate == "last" else field.aggregate)
+        return replace(shown, name=str(field), value=lambda run: next(iter(field.values(run)), None), field=field)
+
+    def value(run: RunState) -> object:
+        found = field.values(run)
+        if field.type is Type.TIME and found:
+            return iso(int(found[0]))
+        return found[0] if len(found) == 1 else list(found) or None
+
+    def text(run: RunState) -> str:
+        (found,) = field.values(run) or (None,)
+        if field.type is Type.TIME:
+            return ago(None if found is None else int(found), now_us)
+        if field.type is Type.SECONDS:
+            return duration(None if found is None else float(found))
+        return str(found)[:SHORT] if field.type is Type.HASH and found else value_text(found)
+
+    heading = Heading(
+        clean(str(field).upper() if field.scope == "attributes" else str(field)),
+        right=field.type is Type.SECONDS,
+        shrinks_to=None if field.type in (Type.TIME, Type.SECONDS, Type.HASH) else 8,
+        drop=1,
     )
+    return Column(str(field), heading, value, None if field.scope == "datasets" else text)
+
+
+def with_best(column: RunColumn, runs: Sequence[RunState], direction: Direction | None) -> RunColumn:
+    """Return a metric's column with its best value made to stand out, where there is a best of several.
+
+    Args:
+        column: The column.
+        runs: The runs that are shown.
+        direction: Which way the metric is better; None where nobody said so.
+    """
+    values = [value for run in runs if isinstance(value := column.value(run), int | float) and not math.isnan(value)]
+    if direction is None or len(values) < 2:
+        return column
+    best = min(values) if direction == "min" else max(values)
+    return replace(column, style=lambda run: ("bold", "green") if column.value(run) == best else ())
 
 
 def all_columns(runs: Sequence[RunState], base: Sequence[RunColumn]) -> list[RunColumn]:
@@ -139,6 +196,14 @@ def _code(run: RunState) -> str:
 
 def _mapped(name: str, field: str, key: str) -> RunColumn:
     return Column(name, Heading(clean(name)), lambda run: getattr(run, field).get(key))
+
+
+def _param(run: RunState, key: str) -> object:
+    """Return a param, without flattening what is flat."""
+    found = run.params.get(key)
+    if found is None or (isinstance(found, Mapping) and found):
+        return dict(flatten(run.params)).get(key) if "." in key else None
+    return found
 
 
 def _keys(keys: Iterable[str]) -> list[str]:

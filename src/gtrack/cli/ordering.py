@@ -1,79 +1,79 @@
-"""The order of a listing: by a fact, a metric or a param."""
+"""What ``--sort`` means: fields of the filter language, or the bare names of facts, metrics, params and tags."""
 
 from __future__ import annotations
 
-import difflib
-import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable
 
+from gtrack.cli.keys import Keys
 from gtrack.errors import UsageError
-from gtrack.model.nested import flatten
-from gtrack.model.state import RunState
-from gtrack.model.summary import MetricSummary
+from gtrack.index.fields import ATTRIBUTES, Field
+from gtrack.index.query import Order
+from gtrack.model.goal import Goal
 
-__all__ = ["sort_runs"]
+__all__ = ["read_orders", "split_list"]
 
-_FACTS: dict[str, Callable[[RunState], object]] = {
-    "started": lambda run: run.started,
-    "ended": lambda run: run.ended,
-    "duration": lambda run: run.duration,
-    "name": lambda run: run.name,
-    "experiment": lambda run: run.experiment,
-    "status": lambda run: run.status,
-}
 _LARGEST_FIRST = ("started", "ended", "duration")
+_DIRECTION = re.compile(r"\s*(-?)\s*(.*?)(?:\s+(ASC|DESC))?\s*\Z", re.IGNORECASE | re.DOTALL)
+_ITEM = re.compile(r"(?:`[^`]*`|\"[^\"]*\"|\([^)]*\)|[^,])+")
 
 
-def sort_runs(runs: Sequence[RunState], key: str, *, reverse: bool = False) -> list[RunState]:
-    """Return the runs in order: times and metrics with the largest first, params and text from the smallest.
+def read_orders(
+    texts: Iterable[str], keys: Keys, goal: Callable[[str], Goal | None], *, reverse: bool = False
+) -> tuple[Order, ...]:
+    """Return what to sort by.
 
-    A metric with a goal is sorted by its best value, the best first. Runs without a value, or with NaN, come
-    last either way.
+    A field of the filter language rises, and falls with ``-`` in front, as in ``search_runs``. Bare names stand for the
+    order people want: times with the latest first, metrics with the best first (by their best value where a goal was
+    declared; without any goal the largest first), params and text from the smallest.
 
     Args:
-        runs: The runs.
-        key: A fact (``started``, ``name``, ...), a metric or a param; ``metrics.`` or ``params.`` in front forces one.
+        texts: Each one or several names, separated by commas.
+        keys: The keys there are.
+        goal: Which way a metric is better, where known.
         reverse: The other way round.
 
     Raises:
-        UsageError: No run has such a fact, metric or param.
+        UsageError: No run has such a thing; the message names near misses.
     """
-    value, falling = _reader(runs, key)
-    numbers: list[tuple[float, RunState]] = []
-    texts: list[tuple[str, RunState]] = []
-    without: list[RunState] = []
-    for run in runs:
-        found = value(run)
-        if found is None or (isinstance(found, float) and math.isnan(found)):
-            without.append(run)
-        elif isinstance(found, int | float):
-            numbers.append((float(found), run))
-        else:
-            texts.append((str(found), run))
-    falling = falling != reverse
-    numbers.sort(key=lambda pair: -pair[0] if falling else pair[0])
-    texts.sort(key=lambda pair: pair[0], reverse=falling)
-    return [run for _, run in numbers] + [run for _, run in texts] + without
+    orders = [_order(item, keys, goal) for text in texts for item in split_list(text)]
+    return tuple(Order(by.field, by.descending != reverse) for by in orders)
 
 
-def _reader(runs: Sequence[RunState], key: str) -> tuple[Callable[[RunState], object], bool]:
-    if key in _FACTS:
-        return _FACTS[key], key in _LARGEST_FIRST
-    metric, param = key.removeprefix("metrics."), key.removeprefix("params.")
-    holders = [] if key.startswith("params.") else [run.metrics[metric] for run in runs if metric in run.metrics]
-    if holders:
-        falling = not any(summary.goal == "min" for summary in holders)
-        return lambda run: _rank(run.metrics[metric]) if metric in run.metrics else None, falling
-    params = {name for run in runs for name, _ in flatten(run.params)}
-    if not key.startswith("metrics.") and param in params:
-        return lambda run: dict(flatten(run.params)).get(param), False
-    known = [*_FACTS, *sorted({name for run in runs for name in run.metrics} | params)]
-    close = difflib.get_close_matches(key, known, 3)
-    raise UsageError(
-        f"no run here has a metric or param {key!r} to sort by",
-        hint=f"--sort {close[0]}" if close else "--sort takes started, duration, name, a metric or a param",
-    )
+def split_list(text: str) -> list[str]:
+    """Return what commas separate, those in quotes, backticks and parentheses apart.
+
+    Example:
+        >>> split_list('name, params."a,b",max(metrics.x)')
+        ['name', 'params."a,b"', 'max(metrics.x)']
+    """
+    return [item.strip() for item in _ITEM.findall(text) if item.strip()]
 
 
-def _rank(summary: MetricSummary) -> float | None:
-    return summary.best if summary.goal else summary.last
+def _order(text: str, keys: Keys, goal: Callable[[str], Goal | None]) -> Order:
+    match = _DIRECTION.match(text)
+    assert match is not None  # every part of it may be empty
+    minus, name, word = match.groups()
+    field = keys.resolve(name, "--sort")
+    if field.scope == "datasets":
+        raise UsageError("a run can have several datasets: cannot sort by them")
+    falling, told = False, bool(minus or word)
+    if _is_bare(name, field):
+        field, falling = _usual(field, goal)
+    return Order(field, (bool(minus) != ((word or "").upper() == "DESC")) if told else falling)
+
+
+def _is_bare(name: str, field: Field) -> bool:
+    return field.key == name or (field.scope == "attributes" and name in ATTRIBUTES)
+
+
+def _usual(field: Field, goal: Callable[[str], Goal | None]) -> tuple[Field, bool]:
+    """Return what is meant by a bare name, and whether it falls."""
+    if field.scope == "attributes":
+        return field, field.key in _LARGEST_FIRST
+    if field.scope != "metrics":
+        return field, False
+    known = goal(field.key)
+    if known is None:
+        return field, True
+    return Field("metrics", field.key, known.direction if known.declared else "last"), known.direction == "max"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -12,10 +11,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
+from gtrack.cli.completing import complete_file
 from gtrack.cli.fields import value_text
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.table import Heading, render_table
@@ -23,7 +23,10 @@ from gtrack.cli.terminal import Terminal, write
 from gtrack.errors import UsageError
 from gtrack.text import clean
 
-__all__ = ["Column", "Output", "emit", "markdown_table", "output_options", "to_json"]
+if TYPE_CHECKING:
+    from gtrack.index.fields import Field
+
+__all__ = ["Column", "Output", "csv_cell", "emit", "markdown_table", "output_options", "to_json"]
 
 T = TypeVar("T")
 Wrapped = Callable[..., "int | None"]
@@ -77,6 +80,7 @@ class Column(Generic[T]):
         value: The value of a record, as CSV gives it.
         text: The same for people; by default the value in readable form.
         style: The style of a record's cell in the table.
+        field: What it shows of a run, where that is a field of the filter language.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Column(Generic[T]):
     value: Callable[[T], object]
     text: Callable[[T], str] | None = None
     style: Callable[[T], Sequence[str]] | None = None
+    field: Field | None = None
 
     def cell(self, record: T) -> str:
         """Return the cell of the table: one safe line."""
@@ -99,7 +104,13 @@ def output_options(function: Wrapped) -> Wrapped:
         "--csv", "form", flag_value="csv", help="Print CSV; text that a spreadsheet would run is quoted by '."
     )
     @click.option("--md", "form", flag_value="md", help="Print a Markdown table.")
-    @click.option("-o", "file", metavar="FILE", help="Write to FILE, by default in the format its ending names.")
+    @click.option(
+        "-o",
+        "file",
+        metavar="FILE",
+        shell_complete=complete_file,
+        help="Write to FILE, by default in the format its ending names.",
+    )
     @wraps(function)
     def with_output(*args: Any, form: str | None, file: str | None, **kwargs: Any) -> int | None:
         if file is not None and form is None:
@@ -172,15 +183,18 @@ def _finite(value: object) -> object:
 
 
 def _csv(records: Sequence[T], columns: Sequence[Column[T]]) -> str:
+    import csv
+
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_csv_cell(column.name) for column in columns])
+    writer.writerow([csv_cell(column.name) for column in columns])
     for record in records:
-        writer.writerow([_csv_cell(column.value(record)) for column in columns])
+        writer.writerow([csv_cell(column.value(record)) for column in columns])
     return buffer.getvalue()
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """Return a value as a cell of CSV: as it is read back, and harmless in a spreadsheet."""
     if value is None:
         return ""
     if isinstance(value, bool | int | float):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.invocation import Invocation
+from gtrack.cli.terminal import write
 
 __all__ = ["command"]
 
@@ -19,14 +21,12 @@ __all__ = ["command"]
     ],
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_obj
-def command(invocation: Invocation, *, shell: str) -> None:
-    """Print the completion script of a shell."""
-    from click.shell_completion import ShellComplete, get_completion_class
+def command(*, shell: str) -> None:
+    """Print the completion script of a shell.
 
-    from gtrack.cli.application import application
+    It completes commands, options, runs, metrics, params, tags, experiments, remotes and branches. For one session:
+    source <(gtrack completion bash), or gtrack completion fish | source.
+    """
+    from gtrack.cli.shells import SCRIPTS
 
-    complete = get_completion_class(shell)
-    assert complete is not None
-    # The base class's source() fills in the template; bash's own first runs a bash, only to check its version.
-    invocation.say(ShellComplete.source(complete(application, {}, "gtrack", "_GTRACK_COMPLETE")))
+    write(sys.stdout, SCRIPTS[shell])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gtrack.cli.command import command as declare
+from gtrack.cli.completing import complete_run
 from gtrack.cli.fields import plural, value_text
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.recording import override, read_params, read_tags, recording_options
-from gtrack.cli.selectors import complete_selector
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean
@@ -42,7 +42,7 @@ __all__ = ["command"]
     multiple=True,
     help="Read metrics: YAML, JSON, JSON lines, CSV, Parquet (repeatable).",
 )
-@click.option("--run", "selector", metavar="SELECTOR", help="Add to this run.", shell_complete=complete_selector)
+@click.option("--run", "selector", metavar="SELECTOR", help="Add to this run.", shell_complete=complete_run)
 @click.pass_obj
 def command(
     invocation: Invocation,

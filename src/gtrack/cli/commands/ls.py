@@ -3,62 +3,98 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from gtrack.cli.columns import (
-    all_columns,
-    facts,
-    main_metrics,
-    metric_column,
-    metric_columns_for_csv,
-    metric_goals,
-    param_column,
-    run_columns,
-)
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import plural
+from gtrack.cli.completing import (
+    complete_experiment,
+    complete_fields,
+    complete_filter,
+    complete_metric,
+    complete_param,
+    complete_remote,
+)
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.ordering import sort_runs
-from gtrack.cli.output import Output, emit, output_options
-from gtrack.cli.selectors import matcher, whole_state
-from gtrack.clock import now_ns
-from gtrack.model.state import STATUSES, RunState
-from gtrack.text import clean
-
-if TYPE_CHECKING:
-    from gtrack.reader import Repo
+from gtrack.cli.output import Output, output_options
+from gtrack.errors import UsageError
+from gtrack.model.state import STATUSES
 
 __all__ = ["command"]
 
 _DEFAULT_COUNT = 20
-_WELCOME = """\
-No runs yet. To record the first one, put 'gtrack run --' in front of a command:
-  gtrack run -p lr=0.1 -- python train.py --lr {lr}
-or record what you have already:
-  gtrack log accuracy=0.91 -p lr=0.1
-or look at a repository that has runs: gtrack demo"""
 
 
 @declare(
     "ls",
     examples=[
         "gtrack ls",
-        "gtrack ls --metric val_auc --param lr --sort val_auc -n 10",
+        "gtrack ls --where 'metrics.val_auc > 0.88 AND params.max_depth = 6' --sort -metrics.val_auc -n 5",
         "gtrack ls --experiment churn --status failed",
-        "gtrack ls --where 'metrics.val_auc > 0.9 AND params.lr < 0.1'",
+        "gtrack ls --columns name,'params.*',metrics.val_auc --only-changed --tree",
+        "gtrack ls --group-by params.lr --agg mean,std,count",
+        "gtrack ls --metric val_auc --param lr --sort val_auc -n 10",
         "gtrack ls --remote alice",
         "gtrack ls --csv > runs.csv",
     ],
 )
-@click.option("--where", "filter_", metavar="FILTER", help="Only the runs that match, such as 'metrics.val_auc > 0.9'.")
-@click.option("--experiment", metavar="NAME", help="Only the runs of one experiment.")
-@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only runs of this status (repeatable).")
-@click.option("--metric", "metrics", metavar="KEY", multiple=True, help="Show a metric (repeatable).")
-@click.option("--param", "params", metavar="KEY", multiple=True, help="Show a param (repeatable).")
 @click.option(
-    "--sort", metavar="KEY", help="Order by started, duration, name, a metric or a param; the best or newest first."
+    "--where",
+    "filter_",
+    metavar="FILTER",
+    shell_complete=complete_filter,
+    help="Only the runs that match, such as 'metrics.val_auc > 0.9'.",
+)
+@click.option(
+    "--experiment",
+    "experiments",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_experiment,
+    help="Only the runs of an experiment (repeatable).",
+)
+@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only runs of this status (repeatable).")
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    metavar="KEY",
+    multiple=True,
+    shell_complete=complete_metric,
+    help="Show a metric (repeatable).",
+)
+@click.option(
+    "--param", "params", metavar="KEY", multiple=True, shell_complete=complete_param, help="Show a param (repeatable)."
+)
+@click.option(
+    "--columns",
+    metavar="FIELD,...",
+    multiple=True,
+    shell_complete=complete_fields,
+    help="Show exactly these, patterns such as 'params.*' included.",
+)
+@click.option("--only-changed", is_flag=True, help="Leave out what is the same in all runs that are shown.")
+@click.option("--tree", is_flag=True, help="Show children under their parents, which are shown for their sake.")
+@click.option(
+    "--group-by",
+    metavar="FIELD,...",
+    multiple=True,
+    shell_complete=complete_fields,
+    help="One row for all runs of equal values; 'configuration' is all params but seeds.",
+)
+@click.option(
+    "--agg",
+    "aggregates",
+    metavar="NAME,...",
+    multiple=True,
+    help="Of groups: mean, std, count, min, max, median, best, last; by default mean,std,count.",
+)
+@click.option(
+    "--sort",
+    metavar="FIELD,...",
+    multiple=True,
+    shell_complete=complete_fields,
+    help="Order by a field, falling with - in front; by a bare metric, the best first.",
 )
 @click.option("--reverse", is_flag=True, help="Turn the order round.")
 @click.option(
@@ -67,7 +103,10 @@ or look at a repository that has runs: gtrack demo"""
 @click.option("--all", "everything", is_flag=True, help="Show every run.")
 @click.option("--deleted", is_flag=True, help="List the deleted runs instead.")
 @click.option(
-    "--remote", metavar="NAME", help="List what is on the branch of another remote instead, such as a fork's."
+    "--remote",
+    metavar="NAME",
+    shell_complete=complete_remote,
+    help="List what is on the branch of another remote instead, such as a fork's.",
 )
 @output_options
 @click.pass_obj
@@ -75,11 +114,16 @@ def command(
     invocation: Invocation,
     *,
     filter_: str | None,
-    experiment: str | None,
+    experiments: Sequence[str],
     status: Sequence[str],
     metrics: Sequence[str],
     params: Sequence[str],
-    sort: str | None,
+    columns: Sequence[str],
+    only_changed: bool,
+    tree: bool,
+    group_by: Sequence[str],
+    aggregates: Sequence[str],
+    sort: Sequence[str],
     reverse: bool,
     count: int | None,
     everything: bool,
@@ -89,55 +133,33 @@ def command(
 ) -> None:
     """List runs, newest first.
 
-    The table shows 20 runs, cut to the width of the terminal; the other formats give every run and every fact.
-    A metric is shown as its last value, or as its best where it has a goal. A CODE with a * had uncommitted changes,
-    which are in the run's snapshot.
+    The table shows 20 runs, cut to the width of the terminal; the other formats give every run and every fact, or with
+    --columns those alone. A metric is shown as its last value, or as its best where it has a goal. A CODE with a * had
+    uncommitted changes, which are in the run's snapshot.
+
+    A field is one of the filter language: started, params.lr, metrics.val_auc (its last value), max(metrics.val_auc),
+    tags.stage, environment.python. A metric, param or tag may be named without its kind; then --sort puts the best
+    metric first, by its goal or its usual direction.
     """
-    wanted = matcher(filter_)
-    with invocation.repository() as repo:
-        found = repo.runs(experiment=experiment, deleted=deleted, remote=remote)
-        runs = [run.state if output.form is None else whole_state(run) for run in found]
-        runs = [run for run in runs if (not status or run.status in status) and wanted(run)]
-        if not runs and output.form is None:
-            invocation.notice(_nothing(repo, any_run=bool(found or experiment or deleted or remote or filter_)))
-            return
-    if remote is not None and output.form is None:
-        invocation.notice(f"on the branch of {clean(remote)} as of the last fetch; none of it counts here:")
-    if sort is not None and runs:
-        runs = sort_runs(runs, sort, reverse=reverse)
-    elif reverse:
-        runs.reverse()
-    total = len(runs)
-    if count is None and not everything and output.form in (None, "md"):
+    from gtrack.cli.selection import Listing, Selection, query_of
+
+    if columns and (metrics or params):
+        raise UsageError("--columns names all columns: --metric and --param add nothing to it")
+    if group_by and (columns or params or only_changed or tree):
+        raise UsageError("--group-by shows groups: --columns, --param, --only-changed and --tree are about runs")
+    if aggregates and not group_by:
+        raise UsageError("--agg says what is shown of groups", hint="gtrack ls --group-by params.lr --agg mean,std")
+    if count is None and output.form in (None, "md"):
         count = _DEFAULT_COUNT
-    runs = runs if everything else runs[:count]
-    _print(invocation, output, runs, metrics, params)
-    if len(runs) < total and output.form is None:
-        invocation.notice(f"{len(runs)} of {plural(total, 'run')}; --all shows the rest")
+    query = query_of(filter_, experiments, status, deleted=deleted)
+    with invocation.repository() as repo:
+        selection = Selection(query, filter_, remote, sort, reverse, None if everything else count)
+        listing = Listing(invocation, output, repo, selection)
+        if group_by:
+            from gtrack.cli.group_listing import print_groups
 
+            print_groups(listing, group_by, aggregates, metrics)
+        else:
+            from gtrack.cli.run_listing import Shown, print_runs
 
-def _nothing(repo: Repo, *, any_run: bool) -> str:
-    """Say why the list is empty, and what to type."""
-    hidden = 0 if any_run else len(repo.runs(deleted=True))
-    if hidden:
-        return f"No run is left; gtrack ls --deleted lists {plural(hidden, 'deleted run')}."
-    return "No run matches." if any_run else _WELCOME
-
-
-def _print(
-    invocation: Invocation, output: Output, runs: list[RunState], metrics: Sequence[str], params: Sequence[str]
-) -> None:
-    base, goals = run_columns(now_ns() // 1000, output.terminal(invocation)), metric_goals(runs)
-    chosen = [param_column(key) for key in params]
-    if metrics or params:
-        shown = [*chosen, *(metric_column(key, goals.get(key)) for key in metrics)]
-        full = [*facts(base), *chosen, *metric_columns_for_csv(runs, metrics)]
-    else:
-        # Unasked, the first metric is worth more than the experiment's name, and the others less than anything.
-        shown = [metric_column(key, goals.get(key), drop=7 if i else 3) for i, key in enumerate(main_metrics(runs))]
-        full = all_columns(runs, base)
-    missing = emit(invocation, output, runs, base + shown, RunState.to_dict, csv_columns=full)
-    if missing and (metrics or params):
-        names = [column.heading.text for column in shown if column.heading.text in missing]
-        if names:
-            invocation.notice(f"the terminal has no room for {', '.join(names)}; --csv and --json show them")
+            print_runs(listing, Shown(columns, metrics, params, only_changed, tree))

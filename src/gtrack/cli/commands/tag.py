@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import click
 
 from gtrack.cli.command import command as declare
+from gtrack.cli.completing import complete_run
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.recording import read_tags
-from gtrack.cli.selectors import complete_selector, resolve
+from gtrack.cli.selectors import resolve
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean
@@ -21,9 +22,7 @@ _FORCED = ("run:", "name:", "rev:")
 
 
 @declare("tag", examples=["gtrack tag last stage=baseline", "gtrack tag 3f2a 81c0 reviewed=yes stage-"])
-@click.argument(
-    "words", metavar="SELECTOR... KEY=VALUE|KEY-...", nargs=-1, required=True, shell_complete=complete_selector
-)
+@click.argument("words", metavar="SELECTOR... KEY=VALUE|KEY-...", nargs=-1, required=True, shell_complete=complete_run)
 @click.option("-t", "assignments", metavar="KEY=VALUE", multiple=True, help="Set a tag (repeatable).")
 @click.option("--remove", metavar="KEY", multiple=True, help="Remove a tag (repeatable); the same as KEY-.")
 @click.pass_obj

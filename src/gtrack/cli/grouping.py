@@ -1,0 +1,218 @@
+"""The rows of ``--group-by``: what they are grouped by, their columns, their order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from gtrack.cli.fields import value_text
+from gtrack.cli.keys import Keys
+from gtrack.cli.ordering import split_list
+from gtrack.cli.output import Column
+from gtrack.cli.table import Heading
+from gtrack.cli.terminal import Terminal
+from gtrack.errors import UsageError
+from gtrack.index.fields import Field, Value
+from gtrack.index.query import Order
+from gtrack.model.goal import Goal
+from gtrack.model.state import RunState
+from gtrack.ops.grouping import AGGREGATES, Aggregate, RunGroup, configuration, sort_key
+from gtrack.text import clean
+
+__all__ = [
+    "CONFIGURATION",
+    "GroupColumn",
+    "group_columns",
+    "group_csv_columns",
+    "group_dict",
+    "group_fields",
+    "read_aggregates",
+    "sort_groups",
+]
+
+GroupColumn = Column[RunGroup]
+CONFIGURATION = "configuration"
+"""The word for all params but seeds."""
+_DEFAULT = ("mean", "std", "count")
+
+
+def read_aggregates(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the aggregates that were asked for, mean, std and count by default.
+
+    Raises:
+        UsageError: There is no such aggregate.
+    """
+    names = list(dict.fromkeys(item.lower() for text in texts for item in split_list(text)))
+    for name in names:
+        if name not in AGGREGATES:
+            raise UsageError(f"there is no aggregate {name!r:.60}", hint=f"--agg {','.join(AGGREGATES)}")
+    return tuple(names) or _DEFAULT
+
+
+def group_fields(texts: Iterable[str], keys: Keys, runs: Sequence[RunState]) -> list[Field]:
+    """Return the fields to group by.
+
+    Args:
+        texts: Each one or several names, separated by commas; ``configuration`` stands for all params but seeds.
+        keys: The keys there are.
+        runs: The runs that are grouped.
+
+    Raises:
+        UsageError: No run has such a thing; the message names near misses.
+    """
+    fields: dict[Field, None] = {}
+    for item in (item for text in texts for item in split_list(text)):
+        if item == CONFIGURATION:
+            fields |= dict.fromkeys(configuration(runs))
+        else:
+            fields[keys.resolve(item, "--group-by")] = None
+    return list(fields)
+
+
+def group_columns(
+    by: Sequence[Field],
+    groups: Sequence[RunGroup],
+    metrics: Mapping[str, Goal | None],
+    aggregates: Sequence[str],
+    terminal: Terminal,
+) -> list[GroupColumn]:
+    """Return the columns of the table: the fields, how many runs, and the metrics.
+
+    Mean and spread share a column, ``0.912 ± 0.004``. The count is the number of runs; a metric that not all of them
+    have says how many do.
+    """
+    columns = [_field_column(field, i, by) for i, field in enumerate(by)]
+    columns.append(Column("runs", Heading("n", right=True), lambda group: len(group.runs)))
+    for key, goal in metrics.items():
+        shown = [name for name in aggregates if name != "count"] or ["count"]
+        if {"mean", "std"} <= set(shown):
+            columns.append(_spread_column(key, goal, groups, terminal))
+            shown = [name for name in shown if name not in ("mean", "std")]
+        columns += [_plain_column(key, name, goal, groups) for name in shown]
+    return columns
+
+
+def group_csv_columns(by: Sequence[Field], metrics: Iterable[str], aggregates: Sequence[str]) -> list[GroupColumn]:
+    """Return the columns of CSV: every aggregate by itself."""
+    columns = [_field_column(field, i, by) for i, field in enumerate(by)]
+    columns.append(Column("runs", Heading("n"), lambda group: len(group.runs)))
+    return columns + [_plain_column(key, name, None, ()) for key in metrics for name in aggregates]
+
+
+def group_dict(by: Sequence[Field], metrics: Mapping[str, Goal | None]) -> Callable[[RunGroup], dict[str, object]]:
+    """Return what makes a group a JSON object: its values, every aggregate, and the ids of its runs."""
+
+    def to_dict(group: RunGroup) -> dict[str, object]:
+        return {
+            "group": {str(field): value for field, value in zip(by, group.values, strict=True)},
+            "n": len(group.runs),
+            "metrics": {key: {**each.to_dict(), **_goal_dict(metrics[key])} for key, each in group.metrics.items()},
+            "runs": [run.id for run in group.runs],
+        }
+
+    return to_dict
+
+
+def sort_groups(
+    groups: Sequence[RunGroup], by: Sequence[Field], orders: Sequence[Order], aggregates: Sequence[str]
+) -> list[RunGroup]:
+    """Return groups in order: by the fields they are grouped by, or by an aggregate of a metric.
+
+    Args:
+        groups: The groups.
+        by: The fields they are grouped by.
+        orders: What to sort by, first things first.
+        aggregates: What is shown of metrics: the first of them that is a value counts.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    out = list(groups)
+    aggregate = next((name for name in aggregates if name not in ("std", "count")), aggregates[0])
+    for order in reversed(orders):
+        read = _reader(order.field, by, aggregate)
+        ranked = [(place, group) for group in out if (place := sort_key(read(group))) is not None and place[0] < 2]
+        without = [group for group in out if (place := sort_key(read(group))) is None or place[0] == 2]
+        ranked.sort(key=lambda pair: pair[0], reverse=order.descending)
+        out = [group for _, group in ranked] + without
+    return out
+
+
+def _reader(field: Field, by: Sequence[Field], aggregate: str) -> Callable[[RunGroup], Value | None]:
+    if field in by:
+        at = by.index(field)
+        return lambda group: group.values[at]
+    if field.scope == "metrics":
+        return lambda group: getattr(group.metrics[field.key], aggregate) if field.key in group.metrics else None
+    raise UsageError(
+        f"groups have many values of {field}: sort by what they are grouped by, or by a metric",
+        hint=f"--group-by {','.join(map(str, [*by, field]))}",
+    )
+
+
+def _field_column(field: Field, at: int, by: Sequence[Field]) -> GroupColumn:
+    same = sum(other.key == field.key for other in by) > 1
+    text = str(field) if same or field.scope not in ("params", "tags", "metrics") else field.key
+    numeric = field.scope == "metrics"
+    return Column(
+        str(field), Heading(clean(text), right=numeric, shrinks_to=8), lambda group: group.values[at], style=None
+    )
+
+
+def _plain_column(key: str, name: str, goal: Goal | None, groups: Sequence[RunGroup]) -> GroupColumn:
+    def value(group: RunGroup) -> object:
+        return getattr(group.metrics[key], name)
+
+    heading = Heading(clean(f"{key} {name}"), right=True, drop=1)
+    best = _best(groups, key, name, goal) if name not in ("std", "count") else None
+    return Column(f"metrics.{key}.{name}", heading, value, style=lambda group: _stands_out(value(group), best))
+
+
+def _spread_column(key: str, goal: Goal | None, groups: Sequence[RunGroup], terminal: Terminal) -> GroupColumn:
+    sign = "±" if terminal.unicode else "+-"
+    best = _best(groups, key, "mean", goal)
+
+    def text(group: RunGroup) -> str:
+        each = group.metrics[key]
+        return _spread(each, sign) + _apart(each, len(group.runs))
+
+    return Column(
+        f"metrics.{key}.mean",
+        Heading(clean(key), right=True, drop=1),
+        lambda group: group.metrics[key].mean,
+        text,
+        lambda group: _stands_out(group.metrics[key].mean, best),
+    )
+
+
+def _spread(each: Aggregate, sign: str) -> str:
+    """Return mean and spread with as many decimals as the spread has two digits."""
+    if each.mean is None or each.std is None:
+        return value_text(each.mean)
+    if not 1e-9 < each.std < 1e6 or abs(each.mean) >= 1e6:
+        return f"{each.mean:.4g} {sign} {each.std:.2g}"
+    decimals = max(0, 1 - math.floor(math.log10(each.std)))
+    return f"{each.mean:.{decimals}f} {sign} {each.std:.{decimals}f}"
+
+
+def _apart(each: Aggregate, runs: int) -> str:
+    """Say what a mean leaves out."""
+    if each.nan:
+        return f" ({each.nan} NaN)"
+    return f" (n={each.count})" if 0 < each.count < runs else ""
+
+
+def _best(groups: Sequence[RunGroup], key: str, name: str, goal: Goal | None) -> float | None:
+    if goal is None or not goal.declared:
+        return None
+    found = [value for group in groups if (value := getattr(group.metrics[key], name)) is not None]
+    values = [value for value in found if not math.isnan(value)]
+    return None if len(values) < 2 else min(values) if goal.direction == "min" else max(values)
+
+
+def _stands_out(value: object, best: float | None) -> Sequence[str]:
+    return ("bold", "green") if best is not None and value == best else ()
+
+
+def _goal_dict(goal: Goal | None) -> dict[str, object]:
+    return {} if goal is None else {"goal": goal.direction, "goal_source": goal.source}
