@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gtrack.index.filter import Filter
     from gtrack.index.query import Order, Query
+    from gtrack.index.sql import Answer
     from gtrack.runs import Runs
 
 __all__ = ["RecordedRun", "Repo"]
@@ -87,6 +88,25 @@ class Repo:
         if scope not in ("metrics", "params", "tags"):
             raise UsageError(f"there is no scope {scope!r:.40}: use metrics, params or tags")
         return View(self.repository).keys(scope)
+
+    def sql(self, text: str) -> Answer:
+        """Answer a statement of SQL over the tables ``runs``, ``params``, ``tags`` and ``metrics``; it can only read.
+
+        Args:
+            text: The statement, in SQLite's dialect.
+
+        Returns:
+            The names of the columns, and the rows.
+
+        Raises:
+            UsageError: It is not SQL, or would do more than read.
+
+        Example:
+            >>> gtrack.Repo(".").sql("SELECT experiment, count(*) FROM runs GROUP BY experiment").rows
+            [('churn', 12)]
+        """
+        self.recover()
+        return View(self.repository).sql(text)
 
     def run(self, selector: str) -> RecordedRun:
         """Return the run that a selector names.

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from gtrack.branch.lineage import descendants
 from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns
 from gtrack.config import Settings
 from gtrack.errors import AmbiguousError, GtrackError, NotFoundError
+from gtrack.index.filter import bind_lineage
 from gtrack.index.query import Found, Query, answer, sort_states
+from gtrack.index.rows import rows_of
 from gtrack.index.store import Store
 from gtrack.model.fold import Document
 from gtrack.model.nested import flatten
@@ -26,6 +30,9 @@ from gtrack.ops.recover import spools_of
 from gtrack.ops.seal import seal
 from gtrack.ops.trees import tree_of_remote, visible_trees
 from gtrack.spool.directory import SpoolRun
+
+if TYPE_CHECKING:
+    from gtrack.index.sql import Answer
 
 __all__ = ["DAY_US", "View"]
 
@@ -98,7 +105,10 @@ class View:
 
         Raises:
             UsageError: The filter names a revision that is not here.
+            GitError: It asks for a lineage, and git is not installed or failed.
         """
+        if query.where is not None:
+            query = replace(query, where=bind_lineage(query.where, self._descendants))
         if self.index is None:
             return answer(self._all(), query, now_us=self._now)
         live = [self.state(run_id) for run_id in self._live]
@@ -110,6 +120,25 @@ class View:
         # Sorted once more: each part is in order already, and the best of both are the best of all.
         runs = sort_states([*indexed, *joined.runs], query.order)
         return Found(runs[: query.limit], total + joined.total)
+
+    def sql(self, text: str) -> Answer:
+        """Answer a statement of SQL over the tables ``runs``, ``params``, ``tags`` and ``metrics``.
+
+        Raises:
+            UsageError: It is not SQL, or would do more than read.
+        """
+        from gtrack.index.sql import ask, tables
+
+        assert self.index is not None
+        live = [(rows_of(self.state(run_id)), run_id) for run_id in self._live]
+        with tables(self.index, live) as db:
+            return ask(db, text)
+
+    def _descendants(self, revision: str) -> frozenset[str]:
+        """Return the commits of runs that are a revision or descend from it."""
+        others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
+        known = [commit for state in others if isinstance(commit := state.code.get("commit"), str)]
+        return descendants(self.repo, revision, [*known, *(self.index.commits() if self.index is not None else ())])
 
     def keys(self, scope: str) -> dict[str, int]:
         """Return the keys that runs have, each with the number of runs that have it.
