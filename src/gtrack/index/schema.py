@@ -10,7 +10,9 @@ is (:func:`gtrack.index.rows.encode`).
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "SCHEMA", "SUMMARY", "VERSION"]
+import zlib
+
+__all__ = ["COLUMNS", "FINGERPRINT", "SCHEMA", "SUMMARY", "VERSION"]
 
 VERSION = 1
 """Part of the file's name: an older gtrack beside a newer one keeps its own."""
@@ -71,3 +73,6 @@ CREATE TABLE metric (
 CREATE TABLE experiment (name TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID;
 CREATE TABLE dataset (run INTEGER, number INTEGER, name, digest, role, PRIMARY KEY (run, number)) WITHOUT ROWID;
 """
+
+FINGERPRINT = f"{zlib.crc32(SCHEMA.encode()):08x}"
+"""Tells these tables from those of a gtrack under development that calls itself the same version."""

@@ -14,7 +14,7 @@ from functools import cached_property
 from gtrack.index.compiler import compile_query, functions
 from gtrack.index.query import Query
 from gtrack.index.rows import Rows, Stored, environment_digest, state_of
-from gtrack.index.schema import SCHEMA, VERSION
+from gtrack.index.schema import FINGERPRINT, SCHEMA, VERSION
 from gtrack.model.experiment import SaidOf
 from gtrack.model.fold import Document
 from gtrack.model.state import RunState
@@ -70,7 +70,7 @@ def _open(path: str, version: str) -> Store:
         connection = _connect(path)
         try:
             store = Store(connection, path)
-            store.prepare(version)
+            store.prepare(f"{version} {FINGERPRINT}")
         except sqlite3.OperationalError:
             connection.close()
             raise  # locked or not writable: another place

@@ -183,9 +183,13 @@ class _Chance:
 
 
 def _usual(runs: Sequence[tuple[CodeCommit, Sequence[RunState]]]) -> Hashable:
-    """Return the params that most commits were run with, of equally many those of the newest commit."""
+    """Return the params that most commits were run with, of equally many those of the newest commit.
+
+    None where no two commits were run with the same.
+    """
     counts = Counter(key for _, members in runs for key in dict.fromkeys(map(same_but_code, members)))
-    return max(counts, key=lambda key: counts[key], default=None)
+    usual = max(counts, key=lambda key: counts[key], default=None)
+    return usual if counts[usual] > 1 else None
 
 
 def _point(commit: CodeCommit, runs: Sequence[RunState], metric: str, goal: Goal | None, usual: Hashable) -> Point:
