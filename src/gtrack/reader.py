@@ -16,7 +16,6 @@ from gtrack.model.state import Note, RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.notices import Notices
 from gtrack.ops.recover import Recovered, recover
-from gtrack.ops.spill import restore_long_values
 from gtrack.ops.view import View
 
 if TYPE_CHECKING:
@@ -323,10 +322,11 @@ class RecordedRun:
         return f"<table>{cells}</table>"
 
     def _whole(self, values: dict[str, Any]) -> dict[str, Any]:
-        files = self._view.files(self.id)
-        names = {file.name: oid for file, oid in files.of_kind("values")}
+        from gtrack.ops.spill import restore_long_values
 
         def read(name: str) -> bytes | None:
+            # Only now: most runs have no long values, and their files need not be looked for.
+            names = {file.name: oid for file, oid in self._view.files(self.id).of_kind("values")}
             return self._view.repo.read_blob(names[name]) if name in names else None
 
         whole = restore_long_values(values, read)

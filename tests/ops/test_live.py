@@ -10,8 +10,9 @@ from spooling import RUN, SESSION, end, log, make_repo, open_resume, open_run, o
 from gtrack.ops.fsck import check
 from gtrack.ops.live import LiveRun
 from gtrack.ops.load import load_run_files
-from gtrack.ops.recover import recover, seal_spools
+from gtrack.ops.recover import recover
 from gtrack.ops.seal import seal
+from gtrack.ops.sealing import seal_spools
 from gtrack.spool.directory import SpoolRun
 
 

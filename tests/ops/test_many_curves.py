@@ -19,7 +19,8 @@ from gtrack.curve_tables import curves
 from gtrack.errors import DamageError, NotFoundError
 from gtrack.ops import curves as one
 from gtrack.ops import many_curves as many
-from gtrack.ops.recover import recover, seal_spools
+from gtrack.ops.recover import recover
+from gtrack.ops.sealing import seal_spools
 from gtrack.ops.series import concatenate
 from gtrack.ops.view import View
 from gtrack.spool.directory import SpoolRun

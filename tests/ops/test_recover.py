@@ -15,7 +15,8 @@ from spooling import end, finished_run, git, log, make_repo, open_run, open_work
 
 from gtrack.branch.lock import repository_lock
 from gtrack.errors import LockedError
-from gtrack.ops.recover import recover, seal_spools
+from gtrack.ops.recover import recover
+from gtrack.ops.sealing import seal_spools
 from gtrack.reader import Repo
 from gtrack.spool.directory import SpoolRun
 

@@ -19,8 +19,8 @@ from gtrack.ids import sha12
 from gtrack.model.fold import fold_run
 from gtrack.ops.fsck import check
 from gtrack.ops.load import RunFiles, load_run_files
-from gtrack.ops.recover import seal_spools
 from gtrack.ops.seal import seal
+from gtrack.ops.sealing import seal_spools
 from gtrack.ops.spill import restore_long_values, spill_long_values
 from gtrack.spool.directory import SpoolRun
 

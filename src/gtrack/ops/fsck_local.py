@@ -17,8 +17,9 @@ from gtrack.format.plain import decode_line
 from gtrack.ids import SHORT
 from gtrack.ops.fsck_findings import Findings
 from gtrack.ops.load import RunFiles
-from gtrack.ops.recover import SEALED, spools_of
+from gtrack.ops.recover import spools_of
 from gtrack.ops.seal import seal
+from gtrack.ops.sealing import SEALED
 from gtrack.ops.trees import recorded_files
 from gtrack.spool.directory import SpoolRun, Writer
 from gtrack.spool.reading import read_journal

@@ -17,8 +17,8 @@ from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError, GtrackError, NotFoundError
 from gtrack.format.schema import check_document
 from gtrack.ops.load import RunFiles
-from gtrack.ops.recover import SEALED, seal_spools
 from gtrack.ops.seal import seal
+from gtrack.ops.sealing import SEALED, seal_spools
 from gtrack.ops.staging import copy_run, signature
 from gtrack.spool.directory import SpoolRun, Writer, hold_folder, read_document
 from gtrack.spool.reading import read_journal

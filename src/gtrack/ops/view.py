@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gtrack.branch.lineage import descendants
 from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns
 from gtrack.config import Settings
@@ -27,7 +26,6 @@ from gtrack.ops.indexed import open_index
 from gtrack.ops.load import RunFiles, documents_of, load_run_files, run_ids_in
 from gtrack.ops.present import DAY_US, fold_now, without_word
 from gtrack.ops.recover import spools_of
-from gtrack.ops.seal import seal
 from gtrack.ops.trees import tree_of_remote, visible_trees
 from gtrack.spool.directory import SpoolRun
 
@@ -136,6 +134,8 @@ class View:
 
     def _descendants(self, revision: str) -> frozenset[str]:
         """Return the commits of runs that are a revision or descend from it."""
+        from gtrack.branch.lineage import descendants
+
         others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
         known = [commit for state in others if isinstance(commit := state.code.get("commit"), str)]
         return descendants(self.repo, revision, [*known, *(self.index.commits() if self.index is not None else ())])
@@ -244,6 +244,8 @@ class View:
         problems: tuple[str, ...] = ()
         run = self._live.get(run_id)
         if run is not None:
+            from gtrack.ops.seal import seal
+
             try:
                 sealed = seal(run, files, live=True, curves=False)
             except (GtrackError, OSError, ValueError, LookupError, TypeError, ArithmeticError) as error:
