@@ -17,7 +17,7 @@ LAYERS = [
     {"spool"},
     {"branch"},
     {"index"},
-    {"ops"},
+    {"ops", "plot"},
     {"run", "recording", "lifecycle", "fluent", "reader", "runs", "searching", "curve_tables", "wrap", "info"},
     {"cli", "demo", "__main__", "__init__"},
 ]

@@ -39,6 +39,8 @@ ENTRIES = {
     "blame": Entry("Read", "Show a metric along the code's commits, and name the one that moved it."),
     "show": Entry("Read", "Show all that is known about runs."),
     "logs": Entry("Read", "Print what a run wrote to its console."),
+    "plot": Entry("Read", "Draw the curves of runs."),
+    "watch": Entry("Read", "Follow live runs."),
     "sql": Entry("Read", "Ask in SQL; nothing can be changed."),
     "gate": Entry("Judge", "Exit with 1 when runs are not good enough, for continuous integration."),
     "fsck": Entry("Judge", "Check every file on the branch."),
