@@ -128,15 +128,19 @@ class Chart {
   }
 
   path(group, x, y, attributes) {
-    let d = "", drawing = false;
+    const shown = (i) => i < x.length && y[i] !== null && !(log.checked && y[i] <= 0);
+    let line = "", dots = "", drawing = false;
     for (let i = 0; i < x.length; i++) {
-      if (y[i] === null || (log.checked && y[i] <= 0)) { drawing = false; continue; }
+      if (!shown(i)) { drawing = false; continue; }
       const place = `${this.across(x[i]).toFixed(1)} ${this.up(y[i]).toFixed(1)}`;
       // A point between two gaps is a line of no length, which round ends make a dot.
-      d += drawing ? `L${place}` : `M${place}h0`;
+      if (!drawing && !shown(i + 1)) dots += `M${place}h0`;
+      else line += (drawing ? "L" : "M") + place;
       drawing = true;
     }
-    make("path", { d, "stroke-linecap": "round", ...attributes }, group);
+    const round = { "stroke-linecap": "round", ...attributes };
+    if (line) make("path", { ...round, d: line }, group);
+    if (dots) make("path", { ...round, d: dots, "stroke-width": 6, "stroke-dasharray": "" }, group);
   }
 
   axes() {
