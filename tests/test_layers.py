@@ -36,9 +36,11 @@ TYPES_ONLY = {
             "gate_sides",
             "ingest",
             "overview",
+            "previous",
             "record",
             "rivals",
             "setup",
+            "sides_search",
         )
     ),
 }

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 
-from gtrack.branch.git import TIMEOUT, Git
+from gtrack.branch.git import ALWAYS, NO_HOOKS, TIMEOUT, Git
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError, GitError
 
@@ -44,7 +44,7 @@ def run_bounded(repo: Repository, args: Sequence[str], lines: Iterable[str] = ()
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.writelines(line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         given.seek(0)
-        argv = [git.executable, "--no-pager", *args]
+        argv = [git.executable, *ALWAYS, *NO_HOOKS, *args]
         with subprocess.Popen(argv, env=env, stdin=given, stdout=subprocess.PIPE, stderr=complaints) as process:
             try:
                 _limit_memory(process)

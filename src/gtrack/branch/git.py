@@ -15,13 +15,14 @@ from gtrack.errors import GitError
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
-__all__ = ["TIMEOUT", "Git"]
+__all__ = ["ALWAYS", "NO_HOOKS", "TIMEOUT", "Git"]
 
 TIMEOUT = 120.0
 """Seconds after which a git process is killed, unless the call says otherwise."""
 
-_ALWAYS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")
-_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+ALWAYS = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "core.splitIndex=false")
+"""Options of every command: no program of the user's is started."""
+NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 # What `git rev-parse --local-env-vars` lists (a hook or an alias sets these for the repository it runs in), less
 # the two through which a user passes configuration, plus what changes the meaning of arguments and output.
@@ -148,7 +149,7 @@ class Git:
         if work_tree is not None:
             env["GIT_WORK_TREE"] = work_tree
         env.update(env_extra or {})
-        argv = [self.executable, *_ALWAYS, *(() if hooks else _NO_HOOKS), *args]
+        argv = [self.executable, *ALWAYS, *(() if hooks else NO_HOOKS), *args]
         try:
             # subprocess.run kills and reaps the process on a timeout and on KeyboardInterrupt: no zombie stays.
             for _ in range(_TRIES):

@@ -38,6 +38,7 @@ ENTRIES = {
     "best": Entry("Read", "Rank the configurations of an experiment by its metric."),
     "blame": Entry("Read", "Show a metric along the code's commits, and name the one that moved it."),
     "show": Entry("Read", "Show all that is known about runs."),
+    "diff": Entry("Read", "Show what differs between runs."),
     "logs": Entry("Read", "Print what a run wrote to its console."),
     "plot": Entry("Read", "Draw the curves of runs."),
     "watch": Entry("Read", "Follow live runs."),
