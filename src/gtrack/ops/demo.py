@@ -58,6 +58,7 @@ def run_demo(directory: str | None, *, out: TextIO) -> int:
     _wrap(stage)
     edited = _train_an_edit(stage)
     _look(stage, edited)
+    _compare(stage)
     _share(stage)
     _say_what_is_next(stage, env)
     return 0
@@ -125,6 +126,18 @@ def _look(stage: Stage, edited: str) -> None:
     stage.git("log", "--oneline", "gtrack")
 
 
+def _compare(stage: Stage) -> None:
+    stage.say("Which one was best, and what made it differ? How runs are compared is said once, for the team")
+    stage.gtrack("experiment", "set", "digits", "--metric", "val_accuracy", "--goal", "max", "--baseline", "baseline")
+    stage.gtrack("best", "-n", "3")
+    stage.say("Any question: MLflow's filters mean the same here")
+    stage.gtrack("ls", "--where", "params.lr >= 0.001 AND metrics.val_accuracy > 0.9", "--sort", "-metrics.val_accuracy")
+    stage.gtrack("ls", "--group-by", "params.lr", "-m", "val_accuracy")
+    stage.say("What made the difference: params, metrics, and the code that ran, an edit never committed included")
+    stage.gtrack("diff", "last~4", "last")
+    stage.gtrack("plot", "last~4", "last", "-m", "val_loss")
+
+
 def _share(stage: Stage) -> None:
     stage.say("A team: the remote is any git repository; nothing is hosted")
     stage.git("init", "--quiet", "--bare", "--initial-branch=main", f"../{_REMOTE}")
@@ -154,6 +167,9 @@ def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
         ("gtrack ls", "the runs"),
         ("gtrack show last", "all that is known about one"),
         ("gtrack logs baseline", "what it printed"),
+        ("gtrack best", "the leaderboard"),
+        ("gtrack diff last baseline", "what differs, code included"),
+        ("gtrack plot -o curves.html", "curves, as a page that works offline"),
         ("gtrack ls --csv", "for a spreadsheet; --json for a program"),
         ("python train.py --lr 0.05", "the next run"),
         ("gtrack push", "for the other clones beside this one"),
