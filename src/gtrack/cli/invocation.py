@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -59,6 +60,9 @@ class Invocation:
     def notice(self, text: str) -> None:
         """Print progress or a remark on standard error, unless asked to be quiet."""
         if not self.quiet:
+            # In a pipe of both, a remark comes where it belongs.
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
             write(sys.stderr, text + "\n")
 
     @contextmanager
