@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from gtrack.errors import UsageError
+from gtrack.ops.asking import kind_of, several
 from gtrack.ops.many_curves import many_curves
 from gtrack.ops.view import View
 from gtrack.reader import RecordedRun, Repo
@@ -37,6 +39,7 @@ def curves(
         run, in the order given, then key, step and time. What each run has is what :meth:`RecordedRun.curves` says.
 
     Raises:
+        UsageError: They are neither runs nor selectors.
         NotFoundError: A selector names no run.
         AmbiguousError: It names several.
         DamageError: A file of a run is damaged or missing.
@@ -46,13 +49,22 @@ def curves(
         >>> table = gtrack.curves(found, keys=["val_loss"])
         >>> table.to_pandas().pivot_table(index="step", columns="run", values="value")
     """
-    wanted = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
-    given = [runs] if isinstance(runs, RecordedRun | str) else list(runs)
+    wanted = None if keys is None else frozenset(several(keys, "keys"))
+    given = _given(runs)
     if not any(isinstance(run, str) for run in given):
         return many_curves(_found(given, None), wanted)
     with Repo(path) as repo:
         repo.recover()
         return many_curves(_found(given, View(repo.repository)), wanted)
+
+
+def _given(runs: object) -> list[RecordedRun | str]:
+    out: list[RecordedRun | str] = []
+    for run in runs if isinstance(runs, Iterable) and not isinstance(runs, str) else (runs,):
+        if not isinstance(run, RecordedRun | str):
+            raise UsageError(f"curves: expected runs or selectors, not {kind_of(run)}")
+        out.append(run)
+    return out
 
 
 def _found(runs: Iterable[RecordedRun | str], view: View | None) -> Iterator[tuple[View, RunState]]:
@@ -62,4 +74,4 @@ def _found(runs: Iterable[RecordedRun | str], view: View | None) -> Iterator[tup
             assert view is not None
             yield view, view.state(view.select(run))
         else:
-            yield run._view, run.state
+            yield run.view, run.state

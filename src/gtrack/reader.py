@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gtrack.index.filter import Filter
     from gtrack.index.query import Order, Query
     from gtrack.index.sql import Answer
+    from gtrack.model.experiment import ExperimentState
     from gtrack.runs import Runs
 
 __all__ = ["RecordedRun", "Repo"]
@@ -68,10 +69,9 @@ class Repo:
             UsageError: There is no such remote.
             NotFoundError: The remote has no runs, or was never fetched.
         """
-        from gtrack.index.query import Query
+        from gtrack.ops.asking import question
 
-        experiments = () if experiment is None else (experiment,)
-        return list(self.find(Query(experiments=experiments, deleted=deleted), remote=remote))
+        return list(self.find(question(experiment=experiment, deleted=deleted), remote=remote))
 
     def keys(self, scope: str) -> dict[str, int]:
         """Return the names that runs have in ``metrics``, ``params`` or ``tags``, each with the number of such runs.
@@ -117,17 +117,21 @@ class Repo:
         Raises:
             NotFoundError: It names none.
             AmbiguousError: It names several.
+            UsageError: It is not text.
         """
+        from gtrack.ops.asking import name_of
+
+        wanted = name_of(selector, "run")
         self.recover()
         view = View(self.repository)
-        return RecordedRun(view, view.state(view.select(selector)))
+        return RecordedRun(view, view.state(view.select(wanted)))
 
     def search(
         self,
         where: str | Filter | None = None,
         *,
         experiment: str | Iterable[str] | None = None,
-        order_by: str | Order | Iterable[str | Order] = (),
+        order_by: str | Order | Iterable[str | Order] | None = None,
         max_results: int | None = None,
         deleted: bool = False,
     ) -> Runs:
@@ -138,30 +142,21 @@ class Repo:
             experiment: Only the runs of this experiment, or of these.
             order_by: What to sort by, first things first: ``"metrics.val_auc DESC"``, ``"-metrics.val_auc"``,
                 ``"started"``. The newest first by default. Runs without a value come last.
-            max_results: The most runs to return.
+            max_results: The most runs to return, 1 or more; all by default.
             deleted: Those that were deleted, instead of the others.
 
         Raises:
-            UsageError: The filter or the order is not in the language; the message shows the place.
+            UsageError: The filter or the order is not in the language; the message shows the place. Or an argument
+                is of another type.
 
         Example:
             >>> best = gtrack.Repo(".").search("status = 'finished'", order_by="metrics.val_auc DESC", max_results=5)
             >>> best.to_pandas()[["name", "metrics.val_auc"]]
         """
-        from gtrack.index.filter import parse
-        from gtrack.index.query import Order, Query, parse_order
+        from gtrack.ops.asking import question
 
-        if max_results is not None and max_results < 1:
-            raise UsageError(f"max_results is {max_results}; it is 1 or more")
-        asked = [order_by] if isinstance(order_by, str | Order) else order_by
-        query = Query(
-            where=parse(where) if isinstance(where, str) else where,
-            experiments=() if experiment is None else (experiment,) if isinstance(experiment, str) else (*experiment,),
-            deleted=deleted,
-            order=tuple(parse_order(by) if isinstance(by, str) else by for by in asked),
-            limit=max_results,
-        )
-        return self.find(query)
+        asked = question(where, experiment=experiment, order_by=order_by, max_results=max_results, deleted=deleted)
+        return self.find(asked)
 
     def find(self, query: Query, *, remote: str | None = None) -> Runs:
         """Return the runs that a query asks for.
@@ -174,12 +169,49 @@ class Repo:
             UsageError: There is no such remote.
             NotFoundError: The remote has no runs, or was never fetched.
         """
+        from gtrack.ops.asking import columns_of
         from gtrack.runs import Runs
 
         self.recover()
         view = View(self.repository, remote=remote)
         found = view.find(query)
-        return Runs((RecordedRun(view, state) for state in found.runs), found.total)
+        return Runs((RecordedRun(view, state) for state in found.runs), found.total, columns=columns_of(query))
+
+    def experiment(self, name: str) -> ExperimentState:
+        """Return what is said of an experiment: how its runs are compared, for everybody.
+
+        Args:
+            name: The experiment. One that nobody said anything about has an empty state.
+
+        Raises:
+            UsageError: The name is not text.
+
+        Example:
+            >>> churn = gtrack.Repo(".").experiment("churn")
+            >>> churn.metric, churn.goal, churn.floor
+            ('val_auc', 'max', 'metrics.precision >= 0.8')
+        """
+        from gtrack.ops.asking import name_of
+        from gtrack.ops.experiments import experiment_of
+
+        return experiment_of(self.repository, name_of(name, "experiment"))
+
+    def experiments(self) -> list[ExperimentState]:
+        """Return every experiment: those with runs, the newest first, then others that something is said of.
+
+        Example:
+            >>> [experiment.name for experiment in gtrack.Repo(".").experiments() if not experiment.archived]
+            ['churn', 'fraud']
+        """
+        from gtrack.model.experiment import ExperimentState
+        from gtrack.ops.experiments import experiments
+
+        newest = (
+            "SELECT experiment FROM runs WHERE NOT deleted GROUP BY experiment ORDER BY max(started) DESC, experiment"
+        )
+        with_runs = [name for (name,) in self.sql(newest).rows if isinstance(name, str)]
+        said = {state.name: state for state in experiments(self.repository)}
+        return [said.get(name) or ExperimentState(name) for name in dict.fromkeys([*with_runs, *said])]
 
     def recover(self) -> list[str]:
         """Record what ended without being recorded, such as killed runs, and return the ids of these runs.
@@ -232,6 +264,10 @@ class Repo:
 class RecordedRun:
     """A run as it is recorded, or as far as it has come.
 
+    Attributes:
+        view: Where it was found: what its files are read through.
+        state: What its files come to.
+
     Example:
         >>> run = gtrack.Repo(".").run("last")
         >>> run.metrics["val_auc"], run.summary["val_auc"].max
@@ -239,7 +275,7 @@ class RecordedRun:
     """
 
     def __init__(self, view: View, state: RunState) -> None:
-        self._view = view
+        self.view = view
         self.state = state
         self.id = state.id
         self.name = state.name
@@ -286,25 +322,25 @@ class RecordedRun:
         from gtrack.ops.curves import curves
 
         wanted = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
-        return curves(self._view, self.state, wanted)
+        return curves(self.view, self.state, wanted)
 
     def console(self) -> bytes | None:
         """Return the console output that was kept, or None."""
         from gtrack.ops.console import console_output
 
-        return console_output(self._view, self.id)
+        return console_output(self.view, self.id)
 
     @property
     def live_console(self) -> str | None:
         """The path of the console files of a live run, without their endings; None when there are none."""
         from gtrack.ops.console import live_stem
 
-        return live_stem(self._view, self.id)
+        return live_stem(self.view, self.id)
 
     @property
     def documents(self) -> tuple[Document, ...]:
         """The YAML files that the state is folded from."""
-        return self._view.files(self.id).documents
+        return self.view.files(self.id).documents
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves, with the field names of run.yaml and end.yaml."""
@@ -326,8 +362,8 @@ class RecordedRun:
 
         def read(name: str) -> bytes | None:
             # Only now: most runs have no long values, and their files need not be looked for.
-            names = {file.name: oid for file, oid in self._view.files(self.id).of_kind("values")}
-            return self._view.repo.read_blob(names[name]) if name in names else None
+            names = {file.name: oid for file, oid in self.view.files(self.id).of_kind("values")}
+            return self.view.repo.read_blob(names[name]) if name in names else None
 
         whole = restore_long_values(values, read)
         return whole if isinstance(whole, dict) else values

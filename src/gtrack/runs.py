@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
 from gtrack.errors import MissingExtraError
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
+from gtrack.model.summary import MetricSummary
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,6 +26,7 @@ class Runs(Sequence["RecordedRun"]):
     Args:
         runs: The runs.
         total: How many there would be without ``max_results``.
+        columns: What the question spoke of, such as ``metrics.val_auc``: columns that the tables have in any case.
 
     Example:
         >>> found = gtrack.search_runs("metrics.val_auc > 0.88", order_by=["metrics.val_auc DESC"], max_results=5)
@@ -33,8 +35,9 @@ class Runs(Sequence["RecordedRun"]):
         >>> found.to_pandas()[["name", "metrics.val_auc"]]
     """
 
-    def __init__(self, runs: Iterable[RecordedRun], total: int | None = None) -> None:
+    def __init__(self, runs: Iterable[RecordedRun], total: int | None = None, *, columns: Iterable[str] = ()) -> None:
         self._runs = list(runs)
+        self._columns = tuple(columns)
         self.total = len(self._runs) if total is None else total
 
     def __len__(self) -> int:
@@ -45,7 +48,9 @@ class Runs(Sequence["RecordedRun"]):
     @overload
     def __getitem__(self, index: slice) -> Runs: ...
     def __getitem__(self, index: int | slice) -> RecordedRun | Runs:
-        return Runs(self._runs[index], self.total) if isinstance(index, slice) else self._runs[index]
+        if isinstance(index, slice):
+            return Runs(self._runs[index], self.total, columns=self._columns)
+        return self._runs[index]
 
     def __iter__(self) -> Iterator[RecordedRun]:
         return iter(self._runs)
@@ -54,14 +59,28 @@ class Runs(Sequence["RecordedRun"]):
         more = f" of {self.total}" if self.total > len(self) else ""
         return f"<{len(self)}{more} gtrack runs>"
 
+    def curves(self, keys: str | Iterable[str] | None = None) -> pyarrow.Table:
+        """Return the values of metrics over time, of all the runs; see :func:`gtrack.curves`.
+
+        Args:
+            keys: The metrics, or the name of one; all by default.
+
+        Example:
+            >>> gtrack.search_runs(experiment="churn").curves("val_loss").to_pandas()
+        """
+        from gtrack.curve_tables import curves
+
+        return curves(self, keys)
+
     def to_arrow(self) -> pyarrow.Table:
         """Return one row a run: its facts, and a column for every ``params.``, ``metrics.`` and ``tags.`` key.
 
         Returns:
             An Arrow table. Times are timestamp[us, UTC], ``duration`` is in seconds, metrics are their last values.
-            A column of params or tags has the one type of its values, and is text where they differ.
+            A column of params or tags has the one type of its values, and is text where they differ. What the question
+            spoke of has a column also where no run has such a thing: an empty table can be asked like any other.
         """
-        return runs_table([run.state for run in self._runs])
+        return runs_table([run.state for run in self._runs], self._columns)
 
     def to_pandas(self) -> Any:
         """Return :meth:`to_arrow` as a pandas DataFrame.
@@ -74,12 +93,35 @@ class Runs(Sequence["RecordedRun"]):
         return self.to_arrow().to_pandas()
 
 
-def runs_table(states: Sequence[RunState]) -> pyarrow.Table:
-    """Return states as an Arrow table; see :meth:`Runs.to_arrow`."""
+def runs_table(states: Sequence[RunState], columns: Iterable[str] = ()) -> pyarrow.Table:
+    """Return states as an Arrow table; see :meth:`Runs.to_arrow`.
+
+    Args:
+        states: The states.
+        columns: Further columns that there are in any case, such as ``metrics.val_auc``.
+    """
+    import pyarrow as pa
+
+    table = _facts(states)
+    asked = [name.partition(".") for name in columns]
+    scopes: dict[str, Sequence[Mapping[str, Any]]] = {
+        "params": [dict(flatten(s.params)) for s in states],
+        "metrics": [s.metrics for s in states],
+        "tags": [s.tags for s in states],
+    }
+    for scope, rows in scopes.items():
+        for key in sorted({key for of, _, key in asked if of == scope}.union(*rows)):
+            values = [row.get(key) for row in rows]
+            table[f"{scope}.{key}"] = _last_values(values) if scope == "metrics" else _column(values)
+    return pa.table(table)
+
+
+def _facts(states: Sequence[RunState]) -> dict[str, Any]:
+    """Return the columns that every table has."""
     import pyarrow as pa
 
     time = pa.timestamp("us", tz="UTC")
-    columns: dict[str, Any] = {
+    return {
         **{name: pa.array([getattr(s, name) for s in states], pa.string()) for name in ("id", "name", "experiment")},
         "status": pa.array([s.status for s in states], pa.string()),
         "started": pa.array([s.started for s in states], time),
@@ -91,18 +133,16 @@ def runs_table(states: Sequence[RunState]) -> pyarrow.Table:
         "branch": pa.array([_text(s.code.get("branch")) for s in states], pa.string()),
         "dirty": pa.array([d if isinstance(d := s.code.get("dirty"), bool) else None for s in states], pa.bool_()),
     }
-    flat = [dict(flatten(s.params)) for s in states]
-    for key in sorted({key for row in flat for key in row}):
-        columns[f"params.{key}"] = _column([row.get(key) for row in flat])
-    for key in sorted({key for s in states for key in s.metrics}):
-        columns[f"metrics.{key}"] = pa.array([s.metrics[key].last if key in s.metrics else None for s in states])
-    for key in sorted({key for s in states for key in s.tags}):
-        columns[f"tags.{key}"] = _column([s.tags.get(key) for s in states])
-    return pa.table(columns)
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _last_values(summaries: Sequence[MetricSummary | None]) -> Any:
+    import pyarrow as pa
+
+    return pa.array([None if summary is None else summary.last for summary in summaries], pa.float64())
 
 
 def _column(values: Sequence[object]) -> Any:
@@ -111,6 +151,8 @@ def _column(values: Sequence[object]) -> Any:
 
     kinds = {type(value) for value in values if value is not None}
     try:
+        if not kinds:
+            return pa.nulls(len(values), pa.string())
         if kinds <= {bool} or kinds <= {str} or kinds <= {int}:
             return pa.array(values)
         if kinds <= {int, float}:

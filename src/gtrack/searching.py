@@ -17,7 +17,7 @@ def search_runs(
     filter: str | None = None,  # noqa: A002  # the word for it
     *,
     experiment: str | Iterable[str] | None = None,
-    order_by: str | Iterable[str] = (),
+    order_by: str | Iterable[str] | None = None,
     max_results: int | None = None,
     deleted: bool = False,
     path: str = ".",
@@ -28,13 +28,14 @@ def search_runs(
         filter: The filter; all runs by default.
         experiment: Only the runs of this experiment, or of these.
         order_by: What to sort by, such as ``["metrics.val_auc DESC"]``; the newest first by default.
-        max_results: The most runs to return.
+        max_results: The most runs to return, 1 or more; all by default.
         deleted: Those that were deleted, instead of the others.
         path: Any directory in the repository.
 
     Raises:
         NotFoundError: There is no repository.
-        UsageError: The filter or the order is not in the language; the message shows the place.
+        UsageError: The filter or the order is not in the language; the message shows the place. Or an argument is of
+            another type.
 
     Example:
         >>> gtrack.search_runs("metrics.val_auc > 0.88", order_by=["metrics.val_auc DESC"], max_results=5).to_pandas()

@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Project
 from gtrack.cli.canvas import Canvas, glyph
 from gtrack.cli.chart import chart_lines, painter
 from gtrack.cli.table import display_width
@@ -123,7 +122,7 @@ def test_a_spike_of_a_long_series_is_seen():
 
 
 @pytest.fixture
-def runs(project: Project) -> Project:
+def runs(project):
     """Two runs of an experiment, the newer named b, and one of another that is older."""
     (project.root / "rows.csv").write_text("step,val_loss,acc\n0,3,0.1\n1,2,0.2\n2,1.5,0.3\n")
     (project.root / "more.csv").write_text("step,val_loss\n0,2\n1,nan\n2,1\n")

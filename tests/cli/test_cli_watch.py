@@ -22,7 +22,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import Project
 from gtrack.cli.chart import painter
 from gtrack.cli.frames import frame, rate, sparkline, trend
 from gtrack.cli.table import display_width
@@ -58,7 +57,7 @@ with gtrack.start_run(sys.argv[1], experiment="live") as run:
 
 
 @contextmanager
-def training(project: Project, name: str) -> Iterator[subprocess.Popen[str]]:
+def training(project, name: str) -> Iterator[subprocess.Popen[str]]:
     """A live run that has logged thirty steps; it logs what it is told, and ends when nobody tells it any more."""
     process = subprocess.Popen(
         [sys.executable, "-c", TRAIN, name],
@@ -79,7 +78,7 @@ def training(project: Project, name: str) -> Iterator[subprocess.Popen[str]]:
 class Window:
     """A process in a terminal of its own, and what it has written there."""
 
-    def __init__(self, project: Project, *argv: str, columns: int = 100, code: str = CALL, **env: str) -> None:
+    def __init__(self, project, *argv: str, columns: int = 100, code: str = CALL, **env: str) -> None:
         self.master, slave = os.openpty()
         self.slave = slave
         termios.tcsetwinsize(slave, (30, columns))

@@ -164,7 +164,7 @@ def test_a_filter_asks_once_for_each_revision_and_then_knows() -> None:
     assert asked == ["v1", "v2"]
 
 
-@pytest.mark.parametrize("commit", [None, 7, ["a" * 40]])
+@pytest.mark.parametrize("commit", [None, 7])
 def test_the_lineage_of_a_run_without_a_commit_is_unknown(commit: object) -> None:
     node = DescendsFrom("v1", frozenset({"a" * 40}))
     assert node.truth(run_of(commit), now_us=0) is None

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from hostile import LINK, PLAIN, blobs, commit, event, files_of
-from spooling import RUN, git, make_repo
+from spooling import RUN, finished_run, git, make_repo
 
 from gtrack.branch.repository import Repository
 from gtrack.clock import now_ns
@@ -179,6 +179,7 @@ def test_a_floor_that_is_no_filter_is_told_and_not_used(repo):
 
 
 def test_a_sound_protocol_passes_the_check_of_the_branch(repo):
+    finished_run(repo.paths.spool)
     set_protocol(repo, "churn", PROTOCOL)
     archive(repo, "Churn 2025")
     with Repo(repo.paths.root, env=dict(os.environ)) as opened:

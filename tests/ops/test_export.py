@@ -63,7 +63,7 @@ def table_of(runs):
 
 
 def export(runs, target, keys=None, **options):
-    groups = [(runs[0]._view, [run.state for run in runs])] if len(runs) else []
+    groups = [(runs[0].view, [run.state for run in runs])] if len(runs) else []
     return export_dataset(str(target), table_of(runs), groups, keys, **options)
 
 
@@ -276,7 +276,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
 
 
 def test_a_damaged_run_is_exported_without_its_curves_and_named(repo, runs, tmp_path):
-    ((_, oid),) = runs[4]._view.files(runs[4].id).of_kind("metrics")
+    ((_, oid),) = runs[4].view.files(runs[4].id).of_kind("metrics")
     path = os.path.join(repo.common_dir, "objects", oid[:2], oid[2:])
     os.rename(path, path + ".away")
     try:

@@ -136,7 +136,7 @@ def beside():
     return {
         **event(f"tombstones/{RUN[:2]}/{RUN}", {"kind": "tombstone"}, START),
         **event("models/churn", {"kind": "alias", "alias": "production"}, START),
-        **event("experiments/churn", {"kind": "description", "text": "mine now"}, START),
+        **event("experiments/churn", {"kind": "set", "description": "mine now"}, START),
     }
 
 

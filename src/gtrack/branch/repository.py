@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import weakref
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 from gtrack.branch.git import Git
@@ -39,6 +40,9 @@ class Closable(Protocol):
 class Repository:
     """A git repository, opened for tracking.
 
+    Whoever opens one should close it. What nobody closed is closed when nothing refers to it any more, at the latest
+    when the interpreter exits: before the libraries are taken apart whose objects would complain.
+
     Args:
         start: Any directory in it.
         env: The environment of the process.
@@ -52,7 +56,9 @@ class Repository:
     def __init__(self, start: str, env: Mapping[str, str], *, incoming: bool = False) -> None:
         self.env = env
         self.attached: dict[str, Closable] = {}
-        """What upper layers opened for it, by their names for it; closed with it."""
+        """What was opened for it, here or by upper layers, by their names for it; closed with it."""
+        # It must not lead back to the repository, which would then never be let go.
+        weakref.finalize(self, _close_all, self.attached)
         self.paths: RepositoryPaths = find_repository(start, env)
         self.git = Git.find(env, incoming=incoming)
         raw = read_repository_config(self.paths.common_dir)
@@ -72,7 +78,9 @@ class Repository:
     @cached_property
     def objects(self) -> Objects:
         """The object database."""
-        return Objects(self.paths.common_dir, self.object_format, self._fetch_missing)
+        missing = partial(_fetch_missing, self.git, self.paths)
+        opened = self.attached["objects"] = Objects(self.paths.common_dir, self.object_format, missing)
+        return opened
 
     @cached_property
     def refs(self) -> Refs:
@@ -80,11 +88,9 @@ class Repository:
         return Refs(self.paths.git_dir, self.paths.common_dir, self.paths.home)
 
     def close(self) -> None:
-        """Close what was opened."""
-        while self.attached:
-            self.attached.popitem()[1].close()
-        if "objects" in self.__dict__:
-            self.objects.close()
+        """Close what was opened. It is opened again when it is needed again, such as by a run that was found before."""
+        _close_all(self.attached)
+        self.__dict__.pop("objects", None)
 
     def __enter__(self) -> Repository:
         return self
@@ -151,17 +157,6 @@ class Repository:
                 continue
         return None
 
-    def _fetch_missing(self, oid: str) -> tuple[int, bytes] | None:
-        """Let git fetch an object that a partial clone left at its remote."""
-        if self.git is None or not read_repository_config(self.paths.common_dir).get("extensions.partialclone"):
-            return None
-        kinds = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB}
-        try:
-            kind = self.git.run(["cat-file", "-t", oid], git_dir=self.paths.git_dir).strip()
-            return kinds[kind], self.git.run(["cat-file", kind.decode(), oid], git_dir=self.paths.git_dir)
-        except (GitError, KeyError):
-            return None
-
     def _check_owner(self) -> None:
         """Refuse a repository of somebody else's, as git does (``safe.directory``)."""
         owner = os.stat(self.paths.git_dir).st_uid
@@ -197,3 +192,20 @@ def _check(paths: RepositoryPaths, config: GitConfig) -> str:
     if object_format not in ("sha1", "sha256"):
         raise RepositoryError(f"{paths.root} names its objects by {object_format!r}, which gtrack does not know")
     return object_format
+
+
+def _close_all(opened: MutableMapping[str, Closable]) -> None:
+    while opened:
+        opened.popitem()[1].close()
+
+
+def _fetch_missing(git: Git | None, paths: RepositoryPaths, oid: str) -> tuple[int, bytes] | None:
+    """Let git fetch an object that a partial clone left at its remote."""
+    if git is None or not read_repository_config(paths.common_dir).get("extensions.partialclone"):
+        return None
+    kinds = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB}
+    try:
+        kind = git.run(["cat-file", "-t", oid], git_dir=paths.git_dir).strip()
+        return kinds[kind], git.run(["cat-file", kind.decode(), oid], git_dir=paths.git_dir)
+    except (GitError, KeyError):
+        return None

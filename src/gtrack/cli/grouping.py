@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gtrack.cli.fields import value_text
 from gtrack.cli.keys import Keys
+from gtrack.cli.measured import mean_and_spread
 from gtrack.cli.ordering import split_list
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
@@ -169,12 +169,11 @@ def _plain_column(key: str, name: str, goal: Goal | None, groups: Sequence[RunGr
 
 
 def _spread_column(key: str, goal: Goal | None, groups: Sequence[RunGroup], terminal: Terminal) -> GroupColumn:
-    sign = "±" if terminal.unicode else "+-"
     best = _best(groups, key, "mean", goal)
 
     def text(group: RunGroup) -> str:
         each = group.metrics[key]
-        return _spread(each, sign) + _apart(each, len(group.runs))
+        return mean_and_spread(each.mean, each.std, terminal) + _apart(each, len(group.runs))
 
     return Column(
         f"metrics.{key}.mean",
@@ -183,16 +182,6 @@ def _spread_column(key: str, goal: Goal | None, groups: Sequence[RunGroup], term
         text,
         lambda group: _stands_out(group.metrics[key].mean, best),
     )
-
-
-def _spread(each: Aggregate, sign: str) -> str:
-    """Return mean and spread with as many decimals as the spread has two digits."""
-    if each.mean is None or each.std is None:
-        return value_text(each.mean)
-    if not 1e-9 < each.std < 1e6 or abs(each.mean) >= 1e6:
-        return f"{each.mean:.4g} {sign} {each.std:.2g}"
-    decimals = max(0, 1 - math.floor(math.log10(each.std)))
-    return f"{each.mean:.{decimals}f} {sign} {each.std:.{decimals}f}"
 
 
 def _apart(each: Aggregate, runs: int) -> str:

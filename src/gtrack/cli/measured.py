@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from gtrack.cli.fields import value_text
 from gtrack.cli.terminal import Terminal
 
-__all__ = ["measured", "sparkline"]
+__all__ = ["mean_and_spread", "measured", "plus_minus", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "_.-=+*#@"
@@ -23,13 +24,23 @@ def measured(value: float, off: float | None, terminal: Terminal, *, signed: boo
         signed: Show a plus too, as for a difference.
     """
     plus = "+" if signed else ""
-    sign = "±" if terminal.unicode else "+-"
+    sign = plus_minus(terminal)
     if off is None or not math.isfinite(value):
         return f"{value:{plus}.4g}"
     if not 1e-9 < off < 1e6 or abs(value) >= 1e6:
         return f"{value:{plus}.4g} {sign} {off:.2g}"
     decimals = max(0, 1 - math.floor(math.log10(off)))
     return f"{value:{plus}.{decimals}f} {sign} {off:.{decimals}f}"
+
+
+def mean_and_spread(mean: float | None, std: float | None, terminal: Terminal) -> str:
+    """Return a mean and a standard deviation as :func:`measured` does; the mean as any other value without one."""
+    return value_text(mean) if mean is None or std is None else measured(mean, std, terminal)
+
+
+def plus_minus(terminal: Terminal) -> str:
+    """Return what stands between a value and what it may be off by."""
+    return "±" if terminal.unicode else "+-"
 
 
 def sparkline(values: Sequence[float], terminal: Terminal) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
-from gtrack.cli.fields import plural, value_text
+from gtrack.cli.fields import plural
+from gtrack.cli.measured import mean_and_spread, measured, plus_minus
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
@@ -15,7 +15,7 @@ from gtrack.model.experiment import ExperimentState
 from gtrack.model.goal import Goal
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
-from gtrack.model.statistics import Interval, Sample, welch
+from gtrack.model.statistics import Interval, welch
 from gtrack.ops.leaderboard import Leaderboard, Row, code_identity, varying_params
 from gtrack.text import clean
 
@@ -26,7 +26,6 @@ __all__ = [
     "ranked_by",
     "row_columns",
     "row_dict",
-    "spread_text",
     "too_close",
 ]
 
@@ -90,9 +89,8 @@ def row_columns(
         terminal: What it can show.
         single: Each row is a run.
     """
-    sign = _sign(terminal)
     several = any(row.of > 1 for row in rows)
-    spread = f" {sign} std" if any(row.sample.std is not None for row in rows) else ""
+    spread = f" {plus_minus(terminal)} std" if any(row.sample.std is not None for row in rows) else ""
     out = [Column[Row]("rank", Heading("#", right=True), lambda row: row.rank)]
     if several:
         out.append(Column("n", Heading("N", right=True), lambda row: row.sample.n, _count))
@@ -101,7 +99,7 @@ def row_columns(
             "mean",
             Heading(clean(board.metric) + spread, right=True),
             lambda row: row.sample.mean,
-            lambda row: spread_text(row.sample, sign),
+            lambda row: mean_and_spread(row.sample.mean, row.sample.std, terminal),
             lambda row: ("bold",) if row.rank == 1 and len(board.rows) > 1 else (),
         )
     )
@@ -164,22 +162,6 @@ def row_dict(row: Row, by: Sequence[Field]) -> dict[str, object]:
     return out
 
 
-def spread_text(sample: Sample, sign: str = "±") -> str:
-    """Return mean and spread with two digits of the spread: ``0.9412 ± 0.0021``; the mean alone without one.
-
-    Args:
-        sample: The values.
-        sign: What stands between.
-    """
-    mean, std = sample.mean, sample.std
-    if std is None:
-        return value_text(mean)
-    if not 1e-9 < std < 1e6 or abs(mean) >= 1e6:
-        return f"{mean:.4g} {sign} {std:.2g}"
-    decimals = max(0, 1 - math.floor(math.log10(std)))
-    return f"{mean:.{decimals}f} {sign} {std:.{decimals}f}"
-
-
 def _tellers(rows: Sequence[Row], by: Sequence[Field], single: bool) -> list[RowColumn]:
     """Return what tells the rows apart: the fields that were grouped by, else the params that differ."""
     if by:
@@ -197,10 +179,6 @@ def _group_column(at: int, field: Field) -> RowColumn:
 def _param_column(key: str, drop: int) -> RowColumn:
     heading = Heading(clean(key), shrinks_to=8, drop=drop)
     return Column(f"params.{key}", heading, lambda row: dict(flatten(row.best.params)).get(key))
-
-
-def _sign(terminal: Terminal) -> str:
-    return "±" if terminal.unicode else "+-"
 
 
 def _count(row: Row) -> str:
@@ -226,11 +204,7 @@ def _against(row: Row, terminal: Terminal) -> str:
 
 
 def _difference(delta: Interval, terminal: Terminal) -> str:
-    half = delta.half_width
-    if half is None or not 1e-9 < half < 1e6:
-        return f"{delta.difference:+.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(half)))
-    return f"{delta.difference:+.{decimals}f} {_sign(terminal)} {half:.{decimals}f}"
+    return measured(delta.difference, delta.half_width, terminal, signed=True)
 
 
 def _verdict(row: Row, goal: Goal) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ with what has no order: ``params.lr > 1`` where lr is ``"auto"``, and NaN, which
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gtrack.errors import GtrackError
@@ -80,21 +80,18 @@ def bind_lineage(tree: Filter, lineage: Callable[[str], frozenset[str]]) -> Filt
     Returns:
         The same filter where it names no revision, or knows all commits already.
     """
-    known: dict[str, frozenset[str]] = {}
+    unknown = {node.revision for node in walk(tree) if isinstance(node, DescendsFrom) and node.commits is None}
+    return _bound(tree, {revision: lineage(revision) for revision in sorted(unknown)}) if unknown else tree
 
-    def bind(node: Filter) -> Filter:
-        if isinstance(node, And | Or):
-            return type(node)(tuple(map(bind, node.parts)))
-        if isinstance(node, Not):
-            return Not(bind(node.part))
-        if not isinstance(node, DescendsFrom) or node.commits is not None:
-            return node
-        if node.revision not in known:
-            known[node.revision] = lineage(node.revision)
+
+def _bound(node: Filter, known: Mapping[str, frozenset[str]]) -> Filter:
+    if isinstance(node, And | Or):
+        return type(node)(tuple(_bound(part, known) for part in node.parts))
+    if isinstance(node, Not):
+        return Not(_bound(node.part, known))
+    if isinstance(node, DescendsFrom) and node.commits is None:
         return DescendsFrom(node.revision, known[node.revision])
-
-    unbound = any(isinstance(node, DescendsFrom) and node.commits is None for node in walk(tree))
-    return bind(tree) if unbound else tree
+    return node
 
 
 def walk(tree: Filter) -> Iterator[Filter]:

@@ -14,6 +14,7 @@ from gtrack.branch.repository import Repository
 from gtrack.config import Settings
 from gtrack.errors import DamageError, GitError
 from gtrack.ops.fsck_contents import check_contents
+from gtrack.ops.fsck_experiments import check_protocols
 from gtrack.ops.fsck_findings import Finding, Findings
 from gtrack.ops.fsck_local import check_code, check_locks, check_sealed, check_spools, lacking
 from gtrack.ops.fsck_remotes import check_remotes, say_rewrites
@@ -82,6 +83,7 @@ def check(repo: Repo, *, repair: bool = False) -> Report:
     if tip is not None:
         commits = _check_history(repository, tip, found)
     check_remotes(repository, tip, listing.files, found)
+    check_protocols(repository, found)
     check_locks(repository, found)
     check_spools(repository, spools, found)
     if not repair:

@@ -8,14 +8,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from gtrack.branch.listing import Entry
-from gtrack.clock import iso_to_us, now_ns, stamp
+from gtrack.clock import iso_to_us, stamp
 from gtrack.errors import ParseError
 from gtrack.format import yaml
 from gtrack.format.names import Segment, run_dir
-from gtrack.format.schema import EVENTS, check_document
+from gtrack.format.schema import EVENTS
 from gtrack.ids import sha12
 from gtrack.model.fold import Document, fold_run
 from gtrack.ops.fsck_curves import check_curves
+from gtrack.ops.fsck_fields import check_fields
 from gtrack.ops.fsck_findings import Findings
 from gtrack.ops.load import RunFiles, documents_of
 
@@ -24,8 +25,6 @@ __all__ = ["check_files", "check_run"]
 _MAX_CONSOLE = 256 << 10
 _MAX_UNPACKED = 4 << 20
 _LARGE = 1 << 20
-_AHEAD = 86_400_000_000
-"""Microseconds from which a stamp is not a clock that is a little ahead, but the future."""
 
 
 def check_run(run_id: str, entries: Sequence[Entry], contents: Mapping[str, bytes], found: Findings) -> set[str]:
@@ -88,17 +87,9 @@ def check_files(run_id: str, entries: Sequence[Entry], contents: Mapping[str, by
 
 
 def _check_documents(folder: str, files: RunFiles, found: Findings) -> None:
-    horizon = stamp(now_ns() // 1000 + _AHEAD)
     for doc in files.documents:
         path = f"{folder}/{doc.name}"
-        if doc.stamp > horizon:
-            found.warning(path, "its stamp is in the future: it has no effect until then")
-        problems = check_document(doc.kind, doc.body)
-        for problem in problems:
-            found.error(path, problem)
-        if doc.kind == "event" and not problems and doc.body["kind"] not in EVENTS:
-            found.warning(path, f"this gtrack knows no event {str(doc.body['kind'])!r:.60}; it has no effect")
-        if not problems:
+        if check_fields(path, doc.kind, doc, EVENTS, found):
             for problem in _against_name(doc):
                 found.error(path, problem)
 

@@ -12,6 +12,7 @@ from gtrack.errors import FormatError, ParseError
 from gtrack.format import yaml
 from gtrack.format.names import split_path
 from gtrack.ids import is_run_id
+from gtrack.ops.fsck_experiments import check_event
 from gtrack.ops.fsck_findings import Findings
 
 __all__ = ["check_other", "check_shape", "group_files"]
@@ -91,8 +92,11 @@ def check_other(entry: Entry, data: bytes, found: Findings) -> None:
                 found.warning(entry.path, "its bytes are not those that gtrack writes")
         except FormatError as error:
             found.error(entry.path, error.message, error.hint)
-    wrong = content_fault(place(entry.path), data)
-    if wrong is not None:
+    known = place(entry.path)
+    wrong = content_fault(known, data)
+    if known is not None and known.kind == "experiment":
+        check_event(entry, data, found)
+    elif wrong is not None:
         found.error(entry.path, wrong)
     elif entry.path.endswith(".yaml"):
         try:

@@ -12,7 +12,7 @@ from gtrack.index.query import Rank, rank
 from gtrack.model.goal import Goal, headline
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
-from gtrack.model.statistics import sample
+from gtrack.model.statistics import median, sample
 
 __all__ = ["AGGREGATES", "Aggregate", "RunGroup", "aggregate", "configuration", "group_runs", "is_seed", "sort_key"]
 
@@ -111,7 +111,7 @@ def aggregate(values: Iterable[float], goal: Goal | None = None) -> Aggregate:
         return Aggregate(0, len(every), last=every[0] if every else None)
     of, low, high = sample(every), min(numbers), max(numbers)
     best = None if goal is None else low if goal.direction == "min" else high
-    return Aggregate(of.n, of.nan, of.mean, of.std, low, high, _median(numbers), best, every[0])
+    return Aggregate(of.n, of.nan, of.mean, of.std, low, high, median(numbers), best, every[0])
 
 
 def configuration(runs: Iterable[RunState]) -> list[Field]:
@@ -141,12 +141,6 @@ def sort_key(value: Value | None) -> Rank | None:
 def _value(run: RunState, asked: Field) -> Value | None:
     found = asked.values(run)
     return found[0] if len(found) == 1 else json.dumps(found) if found else None
-
-
-def _median(numbers: list[float]) -> float:
-    ordered, middle = sorted(numbers), len(numbers) // 2
-    # Halves first: the sum of two large numbers may be infinite.
-    return ordered[middle] if len(ordered) % 2 else ordered[middle - 1] / 2 + ordered[middle] / 2
 
 
 def _of_metric(runs: Sequence[RunState], key: str, goal: Goal | None) -> Aggregate:

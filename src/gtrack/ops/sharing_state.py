@@ -17,6 +17,7 @@ from gtrack.branch.union import Added, added
 from gtrack.clock import iso, iso_to_us, now_ns
 from gtrack.config import Settings
 from gtrack.errors import GtrackError, UsageError
+from gtrack.ops.experiments import experiments
 from gtrack.ops.fetch import FETCHED, fetch
 from gtrack.ops.publish_code import remembered
 from gtrack.ops.recover import spools_of
@@ -49,6 +50,9 @@ class SharingState:
         forks: Runs of which two sessions were resumed from the same point.
         concurrent: Runs that two clones edited at the same time, and differently: the id and what was edited.
         future: Runs with facts of a time that has not come.
+        concurrent_experiments: Experiments whose protocol two clones edited at the same time, and differently: the name
+            and what was edited.
+        future_experiments: Experiments of which something is said that is of a time that has not come.
         failure: What the last push that ran by itself failed of, and when (us since the epoch).
     """
 
@@ -69,6 +73,8 @@ class SharingState:
     forks: tuple[str, ...] = ()
     concurrent: tuple[tuple[str, str], ...] = ()
     future: tuple[str, ...] = ()
+    concurrent_experiments: tuple[tuple[str, str], ...] = ()
+    future_experiments: tuple[str, ...] = ()
     failure: tuple[int, str] | None = None
 
     def to_dict(self) -> dict[str, object]:
@@ -77,6 +83,8 @@ class SharingState:
         out["fetched"] = None if self.fetched is None else iso(self.fetched)
         out["unrecorded"] = [{"path": path, "why": why} for path, why in self.unrecorded]
         out["concurrent"] = [{"run": run_id, "what": what} for run_id, what in self.concurrent]
+        edited = [{"experiment": name, "what": what} for name, what in self.concurrent_experiments]
+        out["concurrent_experiments"] = edited
         out["failure"] = None if self.failure is None else {"time": iso(self.failure[0]), "error": self.failure[1]}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in out.items()}
 
@@ -120,12 +128,13 @@ def sharing_state(repo: Repository, unrecorded: tuple[tuple[str, str], ...] = ()
 
 
 def _about_runs(repo: Repository, unrecorded: tuple[tuple[str, str], ...]) -> SharingState:
-    """Return what there is to say of the runs themselves, with a remote or without."""
+    """Return what there is to say of the runs and experiments themselves, with a remote or without."""
     states = [state for state in View(repo).states() if not state.deleted]
     live = tuple(state.id for state in states if state.live)
     told = {path for path, _ in unrecorded}
     waiting = [run for run in spools_of(repo, Settings.from_env(repo.env).extra_spools) if run.id not in live]
     why = "its process has gone; the next command records it"
+    said = experiments(repo)
     return SharingState(
         None,
         live=live,
@@ -134,6 +143,8 @@ def _about_runs(repo: Repository, unrecorded: tuple[tuple[str, str], ...]) -> Sh
         forks=tuple(state.id for state in states if any(session.fork for session in state.sessions)),
         concurrent=tuple((state.id, ", ".join(state.concurrent)) for state in states if state.concurrent),
         future=tuple(state.id for state in states if state.future),
+        concurrent_experiments=tuple((each.name, ", ".join(each.concurrent)) for each in said if each.concurrent),
+        future_experiments=tuple(each.name for each in said if each.future),
     )
 
 

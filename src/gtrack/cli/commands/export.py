@@ -190,7 +190,7 @@ def _dataset(invocation: Invocation, runs: Runs, target: str, keys: frozenset[st
 def _by_view(runs: Iterable[RecordedRun]) -> list[tuple[View, list[RunState]]]:
     groups: dict[int, tuple[View, list[RunState]]] = {}
     for run in runs:
-        groups.setdefault(id(run._view), (run._view, []))[1].append(run.state)
+        groups.setdefault(id(run.view), (run.view, []))[1].append(run.state)
     return list(groups.values())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _NAMED = 5
+_EDITED, _SETTLE = "edited in two clones at the same time", "set it again to settle it"
+_FUTURE = "facts of a time that has not come"
 
 
 @declare("status", examples=["gtrack status", "gtrack status --fetch", "gtrack status --json"])
@@ -61,42 +65,52 @@ def _head(state: SharingState) -> str:
 
 def _lines(state: SharingState) -> list[tuple[str, str]]:
     """Return what there is to say, each with what to type."""
-    out: list[tuple[str, str]] = []
+    return [*_not_shared(state), *_about_runs(state), *_about_experiments(state)]
 
-    def say(text: str, todo: str = "") -> None:
-        out.append((text, todo))
 
+def _not_shared(state: SharingState) -> Iterator[tuple[str, str]]:
     if state.failure is not None:
         when, why = state.failure
-        say(f"the last push by itself failed {ago(when, now_ns() // 1000)}: {clean(why)}", "gtrack push")
+        yield f"the last push by itself failed {ago(when, now_ns() // 1000)}: {clean(why)}", "gtrack push"
     if state.remote is not None and state.to_push:
-        say(f"{plural(len(state.to_push), 'run')} to push: {_short(state.to_push)}", "gtrack push")
+        yield f"{plural(len(state.to_push), 'run')} to push: {_short(state.to_push)}", "gtrack push"
     elif state.files_to_push:
-        say(f"{plural(state.files_to_push, 'file')} about known runs to push", "gtrack push")
+        yield f"{plural(state.files_to_push, 'file')} about known runs to push", "gtrack push"
     if state.code_waiting and state.may_publish is None:
-        say(f"{plural(state.code_waiting, 'version')} of the code that nobody agreed to publish", "gtrack push")
+        yield f"{plural(state.code_waiting, 'version')} of the code that nobody agreed to publish", "gtrack push"
     elif state.code_waiting and not state.may_publish:
-        say(f"{plural(state.code_waiting, 'version')} of the code kept here", "git config gtrack.publishCode true")
+        yield f"{plural(state.code_waiting, 'version')} of the code kept here", "git config gtrack.publishCode true"
     if state.to_pull:
-        say(
-            f"{plural(state.to_pull, 'file')} of the team's not in the local branch (shown all the same)", "gtrack pull"
-        )
+        files = plural(state.to_pull, "file")
+        yield f"{files} of the team's not in the local branch (shown all the same)", "gtrack pull"
     if state.inboxes:
         own = ", this clone's among them" if state.own_inbox else ""
-        say(f"{plural(state.inboxes, 'inbox')} to be taken in{own}", "gtrack push")
+        yield f"{plural(state.inboxes, 'inbox')} to be taken in{own}", "gtrack push"
+
+
+def _about_runs(state: SharingState) -> Iterator[tuple[str, str]]:
     if state.live:
-        say(f"{plural(len(state.live), 'run')} being recorded here: {_short(state.live)}", "gtrack ls --status running")
+        yield (
+            f"{plural(len(state.live), 'run')} being recorded here: {_short(state.live)}",
+            "gtrack ls --status running",
+        )
     for path, why in state.unrecorded[:_NAMED]:
-        say(f"not recorded: {clean(path)}: {clean(why)}", "gtrack doctor")
+        yield f"not recorded: {clean(path)}: {clean(why)}", "gtrack doctor"
     if state.lost:
-        say(f"{plural(len(state.lost), 'run')} not heard of for long: {_short(state.lost)}", "gtrack ls --status lost")
+        yield f"{plural(len(state.lost), 'run')} not heard of for long: {_short(state.lost)}", "gtrack ls --status lost"
     if state.forks:
-        say(f"resumed twice from the same point: {_short(state.forks)}", f"gtrack show {state.forks[0][:SHORT]}")
+        yield f"resumed twice from the same point: {_short(state.forks)}", f"gtrack show {state.forks[0][:SHORT]}"
     for run_id, what in state.concurrent[:_NAMED]:
-        say(f"edited in two clones at the same time: {run_id[:SHORT]} {clean(what)}", "set it again to settle it")
+        yield f"{_EDITED}: {run_id[:SHORT]} {clean(what)}", _SETTLE
     if state.future:
-        say(f"facts of a time that has not come: {_short(state.future)}", f"gtrack show {state.future[0][:SHORT]}")
-    return out
+        yield f"{_FUTURE}: {_short(state.future)}", f"gtrack show {state.future[0][:SHORT]}"
+
+
+def _about_experiments(state: SharingState) -> Iterator[tuple[str, str]]:
+    for name, what in state.concurrent_experiments[:_NAMED]:
+        yield f"{_EDITED}: experiment {clean(name)} {clean(what)}", _SETTLE
+    for name in state.future_experiments[:_NAMED]:
+        yield f"{_FUTURE}: experiment {clean(name)}", f"gtrack experiment show {clean(shlex.quote(name))}"
 
 
 def _short(ids: tuple[str, ...]) -> str:
