@@ -183,6 +183,8 @@ def test_everything_that_has_a_name_is_offered(typed):
     assert offered(typed, "gtrack show name:basel") == ["name:baseline"]
     assert offered(typed, "gtrack show rev:ma") == ["rev:main"]
     assert offered(typed, "gtrack show la") == ["last"]
+    assert offered(typed, "gtrack diff v1.2..ma") == ["v1.2..main"]
+    assert offered(typed, "gtrack diff v1.2...ma") == ["v1.2...main"]
     assert offered(typed, "gtrack ls --metric v") == ["val/loss", "val_auc"]
     assert offered(typed, "gtrack ls --metric=val_") == ["--metric=val_auc"]
     assert offered(typed, "gtrack ls --param mo") == ["model.depth"]

@@ -272,9 +272,31 @@ def test_filters_and_the_floor_narrow_both_sides(project):
     assert "0.8620" in project.ok("diff", "main..feature").splitlines()[1]
 
 
+def test_a_side_below_the_floor_is_shown_and_told(project):
+    branches(project)
+    project.ok("experiment", "set", "churn", "--floor", "metrics.val_auc > 0.87")
+    done = project.gtrack("diff", "main..feature")
+    assert "-0.0200" in done.out.splitlines()[1]
+    assert re.search(r"3 of the 3 runs of feature@\w{7} are below the floor metrics.val_auc > 0.87", done.err)
+    project.ok("experiment", "set", "churn", "--floor", "metrics.val_auc >= 0.882")
+    done = project.gtrack("diff", "main..feature")
+    assert "(n=3)" in done.out.splitlines()[1]  # what is compared are all runs of a configuration, not its lucky ones
+    assert re.search(r"1 of the 3 runs of main@\w{7} is below the floor", done.err)
+
+
+def test_a_run_that_is_named_like_a_range_can_be_meant(project):
+    log(project, "a=1", "--name", "old..new")
+    log(project, "a=2")
+    done = project.gtrack("diff", "old..new")
+    assert (done.code, "gtrack diff name:old..new" in done.err) == (2, True)
+    assert "a  1" not in project.ok("diff", "name:old..new", "last")
+
+
 WRONG = [
     (["main..nope"], 2, "no revision 'nope'"),
     (["feature..main"], 3, "the other way round: gtrack diff main..feature"),
+    (["main..main"], 3, "main and main are the same commit"),
+    (["feature..HEAD"], 3, "gtrack diff A B"),
     (["main..feature", "-m", "val_acu"], 3, "did you mean 'val_auc'"),
     (["main..feature", "--experiment", "other"], 3, "a finished run that matches"),
     (["main..feature", "--code"], 2, "gtrack diff A B --code"),

@@ -199,6 +199,13 @@ def test_show_says_everything_of_one_experiment(churn):
     assert churn.gtrack("experiment", "show", "chrun").code == 3
 
 
+def test_the_baseline_is_shown_with_the_value_that_others_are_compared_with(project):
+    code = DECLARING.replace('run.log({"cost": 1.0}, step=0)', "run.log({'cost': 3.0})\n    run.log({'cost': 2.0})")
+    assert project.run(sys.executable, "-c", code).code == 0
+    project.ok("experiment", "set", "churn", "--metric", "cost", "--baseline", "last")
+    assert re.search(r"baseline .* \(3\)\n", project.ok("experiment", "show", "churn"))
+
+
 def test_an_archived_experiment_is_left_out_of_the_list_until_asked_for(churn):
     churn.ok("experiment", "archive", "churn")
     done = churn.gtrack("experiment", "ls")

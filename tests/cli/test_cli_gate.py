@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -121,6 +122,28 @@ def test_a_terminal_without_unicode_gets_plain_signs(worse):
         "gate", "metrics.val_auc >= 0.87", LANG="C", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii"
     )
     assert "0.8797 +- 0.0063" in done.out
+
+
+def test_where_nothing_can_be_measured_what_was_wanted_stands_before_the_reason(worse):
+    done = worse.gtrack("gate", "metrics.val_acu >= 0.87", "--run", "last")
+    run = json.loads(worse.ok("show", "last", "--json"))["id"][:7]
+    assert done.out.splitlines()[0] == f"FAIL  val_acu >= 0.87: {run} has no val_acu"
+
+
+@pytest.mark.parametrize("option", ["--tolerance", "--confidence"])
+def test_nan_is_neither_a_tolerance_nor_a_confidence(worse, option):
+    done = worse.gtrack("gate", "metrics.val_auc >= 0.87", "--against", "main", option, "nan")
+    assert (done.code, "nan is not a number" in done.err) == (2, True)
+
+
+def test_a_comment_of_blame_has_the_verdict_and_calls_nobody(project):
+    train(project)
+    commit(project, "thanks to @ada, see #12", "print('worse')\n")
+    train(project, BAD)
+    out = project.ok("blame", "val_auc", "--md")
+    assert out.startswith("val\\_auc of churn on HEAD, higher is better")
+    assert re.search(r"^moved most: \w{7} .* -0.0307 ± 0.0057 \(worse\)$", out, re.MULTILINE)
+    assert not re.search("@ada|#12", out)
 
 
 def test_hostile_names_command_no_terminal(project):

@@ -82,6 +82,23 @@ def test_a_bare_metric_comes_with_the_best_first_and_says_by_what(seeds):
     assert names(seeds, "--sort", "loss", "--reverse", "-n", "1") == ["run-3"]
 
 
+def test_what_the_rows_are_sorted_by_is_shown(project):
+    code = (
+        "import gtrack\n"
+        "for values in ([0.9, 0.1], [0.5, 0.2], [0.3, 0.3]):\n"
+        "    with gtrack.start_run(params={'lr': values[0], 'hidden': 1}) as run:\n"
+        "        run.define_metric('val_auc', goal='max')\n"
+        "        for step, value in enumerate(values):\n"
+        "            run.log({'val_auc': value}, step=step)\n"
+    )
+    assert project.run(sys.executable, "-c", code).code == 0
+    lines = project.ok("ls", "--sort", "-metrics.val_auc").splitlines()
+    assert lines[0].split()[-3:] == ["val_auc", "val_auc", "max"]
+    assert [line.split()[-2:] for line in lines[1:]] == [["0.3", "0.3"], ["0.2", "0.5"], ["0.1", "0.9"]]
+    assert project.ok("ls", "--sort", "val_auc").splitlines()[0].split().count("val_auc") == 1
+    assert " lr " in project.ok("ls", "--sort", "params.lr", "-m", "val_auc").splitlines()[0]
+
+
 def test_sorting_by_a_test_metric_warns(project):
     project.ok("log", "test_auc=0.9")
     assert "test data" in project.gtrack("ls", "--sort", "-metrics.test_auc").err

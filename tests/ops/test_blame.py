@@ -10,7 +10,14 @@ import pytest
 from spooling import git
 from trained import AUC, Trained, make_trained
 
-from gtrack.branch.code_history import CodeCommit, find_revision, first_parent, resolve_revision
+from gtrack.branch.code_history import (
+    CodeCommit,
+    find_revision,
+    first_parent,
+    parents_of,
+    resolve_revision,
+    snapshots_of,
+)
 from gtrack.errors import UsageError
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
@@ -214,6 +221,18 @@ def test_a_history_is_that_of_the_first_parents_with_what_git_says_of_each(train
         assert [len(commit.parents) for commit in found] == [2, 1, 0]
         assert found[1].author == "Ada L"
         assert len(first_parent(repo.repository, "main", 2)) == 2
+
+
+def test_commits_of_equal_trees_have_the_equal_snapshot_and_one_that_is_not_here_has_none(trained):
+    one, two = trained.history(2)
+    git(trained.root, "checkout", "-q", "-f", two)
+    git(trained.root, "commit", "-q", "--allow-empty", "-m", "nothing new")
+    with trained.save() as repo:
+        last = resolve_revision(repo.repository, "HEAD").commit
+        found = snapshots_of(repo.repository, [one, "0" * 40, two, last])
+        assert list(found) == [one, two, last]
+        assert found[two] == found[last] != found[one]
+        assert (parents_of(repo.repository, last), parents_of(repo.repository, one)) == ([two], [])
 
 
 @pytest.mark.parametrize(

@@ -219,6 +219,16 @@ def test_a_picture_has_the_same_bytes_every_time():
         assert pictured(form, drawing) == first
 
 
+def test_a_picture_has_a_dot_where_no_line_leads_to_a_value():
+    def dots(*values: float) -> int:
+        drawing = pictured("svg", chart(drawn(0, loss=curve(values)), drawn(1, loss=curve([1, 2]))))
+        lines = [el for el in ElementTree.fromstring(drawing).iter() if el.get("id", "").startswith("line2d")]
+        return max(len([each for each in line.iter() if each.tag.endswith("use")]) for line in lines[-3:])
+
+    assert dots(1, NAN, math.inf, 2, NAN, 3, 4) == 2
+    assert dots(1, 2, 3) <= 1  # the marks on an axis
+
+
 @pytest.mark.parametrize(("axis", "log"), [("step", True), ("time", False), ("x$", False)])
 def test_hostile_names_and_values_are_drawn_as_they_are(axis, log):
     values = curve([1e308, -1e308, math.inf, NAN, 5e-324])

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gtrack.branch.bounded import run_bounded
+from gtrack.branch.objects import COMMIT
 from gtrack.branch.repository import Repository
+from gtrack.branch.snapshot import snapshot_object
 from gtrack.errors import GitError, UsageError
 from gtrack.ids import SHORT, is_object_id
 from gtrack.text import clean
 
-__all__ = ["CodeCommit", "Revision", "find_revision", "first_parent", "resolve_revision"]
+__all__ = [
+    "CodeCommit",
+    "Revision",
+    "find_revision",
+    "first_parent",
+    "parents_of",
+    "resolve_revision",
+    "snapshots_of",
+]
 
 _FORMAT = "--format=%P%x00%ct%x00%an%x00%s"
 
@@ -133,6 +144,35 @@ def first_parent(repo: Repository, revision: str, limit: int) -> list[CodeCommit
     lines = run_bounded(repo, args).decode("utf-8", "replace").split("\n")
     # Of each commit a line "commit <id>" and one in the format above: neither names nor subjects have line ends.
     return [_commit(head, facts) for head, facts in zip(lines[::2], lines[1::2], strict=False)]
+
+
+def snapshots_of(repo: Repository, commits: Sequence[str]) -> dict[str, str]:
+    """Return the snapshot that runs of each commit have: equal trees have the equal one, whatever their history.
+
+    Commits whose trees are not in this clone are left out.
+
+    Args:
+        repo: The repository.
+        commits: Ids of commits.
+
+    Raises:
+        GitError: Git failed.
+    """
+    asked = [f"{commit}^{{tree}}" for commit in commits]
+    lines = run_bounded(repo, ["cat-file", "--batch-check=%(objectname)"], asked).decode("ascii", "replace").split("\n")
+    trees = ((commit, line) for commit, line in zip(commits, lines, strict=False) if is_object_id(line))
+    return {commit: repo.objects.id_of(COMMIT, snapshot_object(tree)) for commit, tree in trees}
+
+
+def parents_of(repo: Repository, commit: str) -> list[str]:
+    """Return the parents that a commit names, the first parent first, also those that a shallow clone does not have.
+
+    Raises:
+        GitError: The commit is not here.
+    """
+    head, _, _ = run_bounded(repo, ["cat-file", "commit", commit]).partition(b"\n\n")
+    named = (line.decode("ascii", "replace").partition(" ") for line in head.splitlines())
+    return [oid for word, _, oid in named if word == "parent" and is_object_id(oid)]
 
 
 def _commit(head: str, facts: str) -> CodeCommit:

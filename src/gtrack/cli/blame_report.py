@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gtrack.cli.diff_markdown import inert_columns, sentence
 from gtrack.cli.fields import instant
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, sparkline
-from gtrack.cli.output import Column, Output, emit, to_json
+from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
+from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.ids import SHORT
@@ -42,12 +44,24 @@ def print_blame(invocation: Invocation, output: Output, found: Blame, history: H
     if table:
         say(_head(found, history, terminal))
     newest_first = found.points[::-1]
+    if output.form == "md":
+        output.write(_markdown(found, history, terminal))
+        return
     emit(
         invocation, output, newest_first, _columns(terminal), lambda point: point.to_dict(), csv_columns=_csv_columns()
     )
-    if table or output.form == "md":
+    if table:
         for line in verdict(found, terminal):
             say(line)
+
+
+def _markdown(found: Blame, history: History, terminal: Terminal) -> str:
+    """Return a comment for a code host: the metric, the table, and the verdict, which is what one wants to know."""
+    columns = inert_columns(_columns(terminal))
+    rows = [[column.cell(point) for column in columns] for point in found.points[::-1]]
+    table = markdown_table([column.heading.text for column in columns], rows)
+    said = [sentence(line.strip()) for line in verdict(found, terminal)]
+    return f"{sentence(_head(found, history, terminal))}\n\n{table}" + "".join(f"\n{line}\n" for line in said)
 
 
 def verdict(found: Blame, terminal: Terminal) -> list[str]:
@@ -67,8 +81,7 @@ def _head(found: Blame, history: History, terminal: Terminal) -> str:
     values = [point.sample.mean for point in found.points][-_WIDE:]
     direction = ""
     if found.goal is not None:
-        by = {"name": "by its name", "experiment": "by the experiment"}.get(found.goal.source, found.goal.source)
-        direction = f", {'higher' if found.goal.direction == 'max' else 'lower'} is better ({by})"
+        direction = f", {describe_goal(found.goal)}"
     what = f"{clean(found.metric)} of {clean(history.experiment)} on {clean(history.label)}{direction}"
     return f"{what}  {sparkline(values, terminal)}"
 
@@ -103,7 +116,7 @@ def _columns(terminal: Terminal) -> list[Column[Point]]:
         Column("n", Heading("N", right=True, drop=1), lambda point: point.sample.n),
         Column("mean", Heading("MEAN", right=True), _mean, lambda point: _mean_text(point, terminal)),
         Column("delta", Heading("CHANGE", right=True), _delta, lambda point: _delta_text(point, terminal), _style),
-        Column("verdict", Heading(""), _verdict, lambda point: _mark(point, terminal), _style),
+        Column("verdict", Heading("", shrinks_to=9), _verdict, lambda point: _mark(point, terminal), _style),
     ]
 
 

@@ -72,7 +72,7 @@ def completer(offer: Callable[[Repo, str], Offer]) -> Completer:
 
 @completer
 def complete_run(repo: Repo, typed: str) -> Offer:
-    """Offer ``last`` and names, ids after two digits, and branches and tags after anything."""
+    """Offer ``last`` and names, ids after two digits, and branches and tags after anything; ends of a range too."""
     forced = _FORCED.match(typed)
     kind, prefix = (forced[1], forced[0]) if forced else (None, "")
     typed = typed[len(prefix) :]
@@ -85,6 +85,8 @@ def complete_run(repo: Repo, typed: str) -> Offer:
         yield from ((prefix + run.id[:12], run.name) for run in runs if run.id.startswith(typed))
     if kind == "rev" or (kind is None and typed):
         yield from ((prefix + name, "the latest run of that commit") for name in _revisions(repo, typed))
+    if kind is None and ".." in typed:
+        yield from ((name, "") for name in _range_ends(repo, typed))
 
 
 @completer
@@ -144,8 +146,7 @@ def complete_remote(repo: Repo, typed: str) -> Offer:
 @completer
 def complete_revision(repo: Repo, typed: str) -> Offer:
     """Offer branches and tags, as the end of a range such as ``main..`` too."""
-    before, dots, name = typed.rpartition("..")
-    return ((f"{before}{dots}{found}", "") for found in _revisions(repo, name.removeprefix(".")))
+    return ((name, "") for name in (_range_ends(repo, typed) if ".." in typed else _revisions(repo, typed)))
 
 
 def complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001
@@ -153,6 +154,13 @@ def complete_file(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="file")]
+
+
+def _range_ends(repo: Repo, typed: str) -> Iterator[str]:
+    """Yield what a range of commits may end with, such as ``main..``."""
+    before, dots, name = typed.rpartition("..")
+    kept = len(name) - len(name.removeprefix("."))
+    return (f"{before}{dots}{name[:kept]}{found}" for found in _revisions(repo, name[kept:]))
 
 
 def _keys(repo: Repo, scope: str, typed: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.measured import measured
+from gtrack.cli.measured import measured, plus_minus
 from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
@@ -40,10 +40,19 @@ def _lines(gate: Gate, terminal: Terminal) -> list[str]:
     lines = []
     for check in gate.checks:
         word = terminal.style(f"{_WORDS[check.verdict]:<{width}}", _STYLES[check.verdict])
-        subject, found, wanted = _sentence(check, terminal)
-        comma = "," if wanted and check.threshold is None else ""
-        lines.append(f"{word}  {clean(f'{subject} {found}{comma} {wanted}'.strip())}")
+        lines.append(f"{word}  {clean(_line(check, terminal))}")
     return [*lines, terminal.style(_verdict(gate, terminal), "bold")]
+
+
+def _line(check: Check, terminal: Terminal) -> str:
+    """Return a check in a line; where there is nothing to measure, what was wanted stands before the reason."""
+    subject, found, wanted = _sentence(check, terminal)
+    if check.problems and check.threshold is not None:
+        return f"{subject} {wanted}: {found}"
+    if check.problems and check.against is not None:
+        return f"{subject} against {check.against}: {found}"
+    comma = "," if wanted and check.threshold is None else ""
+    return f"{subject} {found}{comma} {wanted}".strip()
 
 
 def _sentence(check: Check, terminal: Terminal) -> tuple[str, str, str]:
@@ -79,9 +88,8 @@ def _verdict(gate: Gate, terminal: Terminal) -> str:
         "undecided": f"{'does not pass' if gate.strict else 'passes'}: {undecided} of {of} undecided, "
         "which more runs can settle" + ("" if gate.strict else "; --strict fails it"),
     }[gate.verdict]
-    sign = "±" if terminal.unicode else "+-"
-    interval = f" ({sign} is the {gate.confidence * 100:g} % confidence interval)" if _has_interval(gate) else ""
-    return f"{clean(gate.candidate.label)} {said}{interval}"
+    interval = f" ({plus_minus(terminal)} is the {gate.confidence * 100:g} % confidence interval)"
+    return f"{clean(gate.candidate.label)} {said}{interval if _has_interval(gate) else ''}"
 
 
 def _has_interval(gate: Gate) -> bool:

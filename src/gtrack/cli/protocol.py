@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gtrack.cli.fields import ago, instant, plural, value_text
+from gtrack.cli.measured import mean_and_spread
 from gtrack.cli.output import Column
-from gtrack.cli.standings import describe_goal, spread_text
+from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso, now_ns
 from gtrack.ids import SHORT
 from gtrack.index.filter import fields, parse
 from gtrack.model.goal import usual_direction
-from gtrack.model.summary import MetricSummary
 from gtrack.ops.goals import declared_goal, goal_for, near_metrics, test_metric_warning
+from gtrack.ops.leaderboard import Row, value_of
 from gtrack.ops.overview import Overview
 from gtrack.ops.rivals import Rivals
 from gtrack.text import clean
@@ -111,7 +112,6 @@ def overview_columns(terminal: Terminal) -> list[Column[Overview]]:
         terminal: What it can show.
     """
     now = now_ns() // 1000
-    sign = "±" if terminal.unicode else "+-"
 
     def started(each: Overview) -> int | None:
         return None if each.last is None else each.last.started
@@ -137,7 +137,7 @@ def overview_columns(terminal: Terminal) -> list[Column[Overview]]:
             "best",
             Heading("BEST", right=True, drop=1),
             mean,
-            lambda each: "-" if each.best is None else spread_text(each.best.sample, sign),
+            lambda each: "-" if each.best is None else _best(each.best, terminal),
         ),
         Column(
             "best_run",
@@ -169,14 +169,14 @@ def overview_rows(seen: Overview, remarks: Sequence[str], terminal: Terminal) ->
         rows.append(("metric", "- (gtrack experiment set NAME --metric KEY)"))
     rows.append(("floor", clean(state.floor) if state.floor else "-"))
     base = seen.baseline
-    name = "" if base is None else f" {clean(base.name)}" + _value(base.metrics.get(seen.metric or ""))
+    name = "" if base is None else f" {clean(base.name)}" + _value(value_of(base, seen.metric or "", seen.goal))
     rows.append(("baseline", state.baseline[:SHORT] + name if state.baseline else "-"))
     counts = ", ".join(f"{count:,} {clean(status)}" for status, count in seen.statuses.items())
     rows.append(("runs", f"{seen.runs:,}" + (f" ({counts})" if counts else "")))
     if seen.last is not None:
         rows.append(("last run", f"{seen.last.id[:SHORT]} {clean(seen.last.name)}, {ago(seen.last.started, now)}"))
     if seen.best is not None:
-        value = spread_text(seen.best.sample, "±" if terminal.unicode else "+-")
+        value = _best(seen.best, terminal)
         best = f"{value} (n={seen.best.sample.n:,}): {seen.best.best.id[:SHORT]} {clean(seen.best.best.name)}"
         rows.append(("best", best))
     if state.updated is not None:
@@ -189,5 +189,9 @@ def overview_rows(seen: Overview, remarks: Sequence[str], terminal: Terminal) ->
     return rows + [("in the future", clean(event)) for event in state.future]
 
 
-def _value(summary: MetricSummary | None) -> str:
-    return "" if summary is None else f" ({value_text(summary.last)})"
+def _value(value: float | None) -> str:
+    return "" if value is None else f" ({value_text(value)})"
+
+
+def _best(row: Row, terminal: Terminal) -> str:
+    return mean_and_spread(row.sample.mean, row.sample.std, terminal)

@@ -10,6 +10,7 @@ from gtrack.cli.columns import (
     RunColumn,
     all_columns,
     facts,
+    field_column,
     metric_column,
     metric_columns_for_csv,
     param_column,
@@ -123,12 +124,22 @@ def _usual(listing: Listing, shown: Shown, runs: Sequence[RunState]) -> _Table:
         # Unasked, the first metric is worth more than the experiment's name, and the others less than anything.
         main = enumerate(listing.main_metrics(runs))
         columns = [_metric_column(listing, key, runs, drop=7 if i else 3) for i, key in main]
-        return _Table([*base, *columns], all_columns(runs, base))
+        columns = unique_headings([*base, *_sorted_by(listing, [*base, *columns]), *columns])
+        return _Table(columns, all_columns(runs, base))
     _warn_of_unknown(listing, shown, runs)
     params = [param_column(key) for key in shown.params]
     columns = [*params, *(_metric_column(listing, key, runs) for key in shown.metrics)]
     full = [*facts(base), *params, *metric_columns_for_csv(runs, shown.metrics)]
-    return _Table([*base, *columns], full, asked=frozenset(column.heading.text for column in columns))
+    table = unique_headings([*base, *_sorted_by(listing, [*base, *columns]), *columns])
+    return _Table(table, full, asked=frozenset(column.heading.text for column in columns))
+
+
+def _sorted_by(listing: Listing, shown: Sequence[RunColumn]) -> list[RunColumn]:
+    """Return the columns of what the rows are sorted by, as far as they are not shown: else there seems no order."""
+    names = {column.name for column in shown}
+    fields = (order.field for order in listing.orders)
+    hidden = (field for field in fields if not {str(field), f"metrics.{field.key}.{field.aggregate}"} & names)
+    return [field_column(field, listing.now_us) for field in hidden]
 
 
 def _emit(listing: Listing, table: _Table, runs: Sequence[RunState], rows: Sequence[Row] | None) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gtrack.branch.code_history import CodeCommit, first_parent, resolve_revision
+from gtrack.branch.tracking import is_shallow
 from gtrack.errors import UsageError
 from gtrack.index.filter import Filter
 from gtrack.model.goal import Goal
@@ -36,6 +37,7 @@ class History:
         unfinished: How many runs of these commits did not finish, and do not count.
         edited: How many runs are of code with uncommitted edits, and do not count.
         more: Older commits have runs as well.
+        shallow: The clone lacks older commits.
     """
 
     label: str
@@ -46,6 +48,7 @@ class History:
     unfinished: int
     edited: int
     more: bool
+    shallow: bool = False
 
 
 def look_back(
@@ -81,7 +84,7 @@ def look_back(
     unfinished = edited = 0
     more = False
     for commit, runs in runs_by_commit(repo, commits, wanted):
-        clean = [run for run in runs if dirty or run.code.get("dirty") is not True]
+        clean = [run for run in runs if dirty or not _began_there_edited(run, commit)]
         good = tuple(run for run in clean if run.status == "finished")
         if good and len(kept) == count:
             more = True
@@ -92,7 +95,13 @@ def look_back(
             kept.append((commit, good))
     every = [run for _, runs in kept for run in runs]
     goal = goal_for(metric, every, experiment_of(repo.repository, experiment))
-    return History(branch, experiment, tuple(commits), tuple(kept), goal, unfinished, edited, more)
+    shallow = is_shallow(repo.repository)
+    return History(branch, experiment, tuple(commits), tuple(kept), goal, unfinished, edited, more, shallow)
+
+
+def _began_there_edited(run: RunState, commit: CodeCommit) -> bool:
+    """Tell whether a run had edits to a commit, and not edits that became it."""
+    return run.code.get("dirty") is True and run.code.get("commit") == commit.id
 
 
 def _since(repo: Repo, commits: list[CodeCommit], since: str | None, branch: str) -> list[CodeCommit]:

@@ -75,6 +75,7 @@ class _Rules:
         parts: The bounds and conditions, the floor's among them.
         floor: The floor, which a run has to meet to be considered the best.
         compared: The metrics to compare, with their goals.
+        min_runs: How many finished runs there have to be on each side.
         now_us: The present, in microseconds since the epoch.
     """
 
@@ -82,6 +83,7 @@ class _Rules:
     parts: tuple[Filter | Threshold, ...]
     floor: Filter | None
     compared: dict[str, Goal] = field(default_factory=dict)
+    min_runs: int = 1
     now_us: int = 0
 
     @property
@@ -100,7 +102,7 @@ class _Rules:
     def ranking(self, runs: Sequence[RunState]) -> Ranking:
         """Return by what the best of several configurations is chosen: the first metric of all."""
         if not self.metrics:
-            return Ranking(lambda _: None, None)
+            return Ranking(lambda _: None, None, self.min_runs)
         metric = self.metrics[0]
         goal = self.compared.get(metric) or goal_for(metric, runs, self.protocol)
 
@@ -108,7 +110,7 @@ class _Rules:
             good = self.floor is None or self.floor.matches(run, now_us=self.now_us)
             return value_of(run, metric, goal) if good else None
 
-        return Ranking(value, goal.direction if goal is not None else self._bounded(metric))
+        return Ranking(value, goal.direction if goal is not None else self._bounded(metric), self.min_runs)
 
     def _bounded(self, metric: str) -> Direction | None:
         """Who asks for much of a metric takes more of it for better."""
@@ -168,11 +170,11 @@ def _rules(repo: Repo, question: Question, runs: Sequence[RunState], experiment:
     if not parts and question.against is None:
         raise UsageError("nothing to judge by", hint="gtrack gate 'metrics.val_auc >= 0.9' --against main")
     if question.against is None:
-        return _Rules(protocol, parts, floor, now_us=now_us)
+        return _Rules(protocol, parts, floor, min_runs=question.min_runs, now_us=now_us)
     bounded = dict.fromkeys(part.field.key for part in asked if isinstance(part, Threshold))
     metrics = question.metrics or tuple(bounded) or (metric_to_compare(runs, protocol),)
     compared = {metric: _goal(metric, runs, protocol) for metric in metrics}
-    return _Rules(protocol, parts, floor, compared, now_us)
+    return _Rules(protocol, parts, floor, compared, question.min_runs, now_us)
 
 
 def _goal(metric: str, runs: Sequence[RunState], protocol: ExperimentState) -> Goal:
@@ -211,7 +213,8 @@ def _notes(gate: Gate, rules: _Rules, runs: Sequence[RunState]) -> Iterator[str]
     for side in (gate.candidate, gate.reference):
         if side is not None and side.configurations > 1:
             by = rules.metrics[0] if rules.metrics else "the number of its runs"
-            yield f"{side.label} was run in {side.configurations} configurations: the best by {by} counts"
+            enough = f" of those with {rules.min_runs} runs" if len(side.finished) >= rules.min_runs > 1 else ""
+            yield f"{side.label} was run in {side.configurations} configurations: the best by {by}{enough} counts"
     for metric, goal in rules.compared.items():
         if not goal.declared:
             yield f"{metric}: {'higher' if goal.direction == 'max' else 'lower'} is better, by its name"

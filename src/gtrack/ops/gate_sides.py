@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gtrack.branch.code_history import Revision, find_revision, first_parent, resolve_revision
+from gtrack.branch.code_history import Revision, find_revision, first_parent, parents_of, resolve_revision
+from gtrack.branch.tracking import is_shallow
 from gtrack.errors import AmbiguousError, NotFoundError, UsageError
-from gtrack.ids import SHORT
+from gtrack.ids import SHORT, is_object_id
+from gtrack.index.fields import Field
+from gtrack.index.filter import In, Prefix
 from gtrack.index.query import Query
 from gtrack.model.goal import Direction
 from gtrack.model.state import RunState
@@ -25,6 +29,8 @@ __all__ = ["Ranking", "best_side", "only_experiment", "reference_side", "runs_of
 
 _HISTORY = 10_000
 """How far back a reference is looked for, in commits."""
+_DIGITS = re.compile(r"[0-9a-fA-F]{7,64}")
+_LONG_ENOUGH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +40,80 @@ class Ranking:
     Attributes:
         value: The value of a run; None where it has none that counts.
         direction: Which way it is better, where known.
+        least: How many finished runs a configuration needs, as long as any has so many.
     """
 
     value: Callable[[RunState], float | None]
     direction: Direction | None
+    least: int = 1
 
 
 def runs_of_revision(repo: Repo, text: str, wanted: Wanted) -> tuple[Revision, list[RunState]]:
     """Return a commit and its runs.
 
+    An id that runs name is found although its commit is not in this clone: continuous integration fetches few.
+
     Raises:
         UsageError: There is no such revision.
-        NotFoundError: It has no runs; the message says why, where that can be told.
+        NotFoundError: It has no runs; the message says why, where that can be told, and which commit has some.
     """
-    revision = resolve_revision(repo.repository, text)
-    runs = runs_of_commits(repo, [revision.commit], wanted)
+    revision = find_revision(repo.repository, text) or _recorded(repo, text, wanted)
+    if revision is None:
+        revision = resolve_revision(repo.repository, text)
+    runs = runs_of_commits(repo, [revision.commit], wanted).get(revision.commit)
     if runs:
         return revision, runs
-    dirty = 0 if wanted.dirty else len(runs_of_commits(repo, [revision.commit], replace(wanted, dirty=True)))
-    if dirty:
-        had = "a run, but of code with uncommitted edits" if dirty == 1 else f"{dirty} runs, but of edited code"
-        raise NotFoundError(f"{revision} has {had}", hint="commit and run it again, or --dirty counts them")
-    narrowed = bool(wanted.where or wanted.experiments)
-    what = "no run that matches" if narrowed else "no runs"
-    raise NotFoundError(
-        f"{revision} has {what}", hint="run the experiment at that commit, or choose another by --rev or --run"
+    raise _no_runs(repo, revision, wanted)
+
+
+def _no_runs(repo: Repo, revision: Revision, wanted: Wanted) -> NotFoundError:
+    edited = runs_of_commits(repo, [revision.commit], replace(wanted, dirty=True)).get(revision.commit, [])
+    if edited:
+        had = (
+            "a run, but of code with uncommitted edits"
+            if len(edited) == 1
+            else f"{len(edited)} runs, but of edited code"
+        )
+        return NotFoundError(f"{revision} has {had}", hint="commit and run it again, or --dirty counts them")
+    what = "no run that matches" if wanted.where or wanted.experiments else "no runs"
+    near = _near(repo, revision, wanted)
+    if near is None:
+        hint = "run the experiment at that commit, or choose another by --rev or --run"
+        return NotFoundError(f"{revision} has {what}", hint=hint)
+    commit, count, place = near
+    return NotFoundError(
+        f"{revision} has {what}, but {commit[:SHORT]}, {place}, has {'one' if count == 1 else count}",
+        hint=f"run the experiment at {revision.name}, or judge that one: --rev {commit[:_LONG_ENOUGH]}",
     )
+
+
+def _recorded(repo: Repo, text: str, wanted: Wanted) -> Revision | None:
+    """Return the one commit that some digits name among those of runs."""
+    if not _DIGITS.fullmatch(text):
+        return None
+    query = Query(In(Field("attributes", "commit"), (Prefix(text.lower()),)), wanted.experiments)
+    commits = {run.state.code.get("commit") for run in repo.find(query)}
+    only = commits.pop() if len(commits) == 1 else None
+    return Revision(text, only) if isinstance(only, str) and is_object_id(only) else None
+
+
+def _near(repo: Repo, revision: Revision, wanted: Wanted) -> tuple[str, int, str] | None:
+    """Return the commit that is probably meant instead of one without runs: its id, how many it has, where it is.
+
+    Of a merge, as code hosts make one for a pull request, that is what it merges; else the newest one before it.
+    """
+    if revision.commit not in repo.repository.objects:
+        return None
+    merged = parents_of(repo.repository, revision.commit)[1:]
+    of_merged = runs_of_commits(repo, merged, wanted) if merged else {}
+    for parent in merged:
+        if parent in of_merged:
+            return parent, len(of_merged[parent]), "which it merges"
+    history = first_parent(repo.repository, revision.commit, _HISTORY)
+    for commit, runs in runs_by_commit(repo, history, wanted):
+        before = [each.id for each in history].index(commit.id)
+        return commit.id, len(runs), f"{before} commit{'' if before == 1 else 's'} before it"
+    return None
 
 
 def only_experiment(runs: Iterable[RunState], label: str) -> str:
@@ -77,7 +131,7 @@ def only_experiment(runs: Iterable[RunState], label: str) -> str:
 
 def best_side(label: str, runs: list[RunState], ranking: Ranking, commit: str | None = None) -> Side:
     """Return the best configuration among runs as a side."""
-    choice = choose_configuration(runs, ranking.value, ranking.direction)
+    choice = choose_configuration(runs, ranking.value, ranking.direction, least=ranking.least)
     return Side(label, choice.runs, choice.of, commit)
 
 
@@ -136,9 +190,11 @@ def _history_side(repo: Repo, revision: Revision, wanted: Wanted, ranking: Ranki
             return best_side(f"{revision.name}@{commit.id[:SHORT]}", known, ranking, commit.id)
     what = f" with {wanted.metric}" if wanted.metric else ""
     apart = f" before {apart_from.label}" if len(earlier) < len(history) else ""
+    shallow = is_shallow(repo.repository)
     raise NotFoundError(
-        f"no commit of {revision.name}{apart} has a finished run of {wanted.experiments[0]!r:.80}{what}",
-        hint=f"gtrack pull, or run the experiment on {revision.name}",
+        f"no commit of {revision.name}{apart} has a finished run of {wanted.experiments[0]!r:.80}{what}"
+        + (", as far as this shallow clone goes" if shallow else ""),
+        hint="git fetch --unshallow" if shallow else f"gtrack pull, or run the experiment on {revision.name}",
     )
 
 

@@ -6,7 +6,7 @@ chance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -144,17 +144,21 @@ def compare_sides(pair: Pair, asked: Sequence[str] = ()) -> Sides:
     runs = [*pair.left.runs, *pair.right.runs]
     keys = _metrics(pair, asked)
     goals = {key: goal_for(key, runs, pair.protocol) for key in keys}
-    left, right = (_side(found, keys[0], goals[keys[0]]) for found in (pair.left, pair.right))
+    left, right = (_side(found, keys[0], goals[keys[0]], pair.good) for found in (pair.left, pair.right))
     measured = tuple(_measure(key, goals[key], left, right) for key in keys)
-    remarks = filter(None, [pair.remark, *_remarks(left, right, keys[0])])
+    remarks = filter(None, [pair.remark, *_remarks(left, right, keys[0]), *_below(left, right, pair)])
     return Sides(pair.protocol.name, left, right, measured, tuple(remarks))
 
 
-def _side(found: CommitRuns, metric: str, goal: Goal | None) -> Side:
+def _side(found: CommitRuns, metric: str, goal: Goal | None, good: frozenset[str]) -> Side:
+    """Choose the best configuration by its runs that meet the floor; all of its runs count, as for the gate."""
     valued = [run for run in found.runs if metric in run.metrics] or list(found.runs)
-    choice = choose_configuration(
-        valued, lambda run: value_of(run, metric, goal), goal.direction if goal is not None else None
-    )
+    considered = good if any(run.id in good for run in valued) else {run.id for run in valued}
+
+    def value(run: RunState) -> float | None:
+        return value_of(run, metric, goal) if run.id in considered else None
+
+    choice = choose_configuration(valued, value, goal.direction if goal is not None else None)
     return Side(found.name, found.commit, choice.runs, choice.of, found.unfinished)
 
 
@@ -204,3 +208,14 @@ def _remarks(left: Side, right: Side, metric: str) -> list[str]:
         if side.unfinished:
             out.append(f"{side} has {side.unfinished} more runs that did not finish")
     return out
+
+
+def _below(left: Side, right: Side, pair: Pair) -> Iterator[str]:
+    """Yield which sides are not above the floor, and whether both are the same runs."""
+    for side in (left, right):
+        below = sum(run.id not in pair.good for run in side.runs)
+        if below:
+            count = f"{below} of the {len(side.runs)} runs" if len(side.runs) > 1 else "the run"
+            yield f"{count} of {side} {'are' if below > 1 else 'is'} below the floor {pair.protocol.floor}"
+    if left.runs == right.runs:
+        yield f"{left} and {right} are the same code, and these the same runs"

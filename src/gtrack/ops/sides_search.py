@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gtrack.branch.code_history import resolve_revision
+from gtrack.branch.code_history import Revision, resolve_revision
 from gtrack.branch.code_range import commits_between, history_of, merge_base
-from gtrack.errors import NotFoundError
-from gtrack.index.filter import And, Filter, parse
+from gtrack.branch.tracking import is_shallow
+from gtrack.errors import NotFoundError, UsageError
+from gtrack.index.fields import Field
+from gtrack.index.filter import And, Compare, In, Prefix, parse
+from gtrack.index.query import Query
 from gtrack.model.state import RunState
 from gtrack.ops.commit_runs import Wanted, runs_of_commits
 from gtrack.ops.experiments import experiment_of
@@ -70,12 +73,14 @@ class Pair:
         protocol: What was said of their experiment.
         left: The left side's runs.
         right: The right side's.
+        good: The ids of the runs that meet the experiment's floor.
         remark: What is to be told about the choice of the experiment, if anything.
     """
 
     protocol: ExperimentState
     left: CommitRuns
     right: CommitRuns
+    good: frozenset[str]
     remark: str = ""
 
 
@@ -109,7 +114,9 @@ def find_sides(repo: Repo, asked: Range, wanted: Wanted) -> Pair:
         UsageError: There is no such revision.
         NotFoundError: A side has no runs.
     """
-    left, right = resolve_revision(repo.repository, asked.left), resolve_revision(repo.repository, asked.right)
+    left, right = _revisions(repo, asked)
+    if left.commit == right.commit:
+        raise NotFoundError(f"{left.name} and {right.name} are the same commit", hint="gtrack diff A B compares runs")
     between = commits_between(repo.repository, left, right)
     if not between:
         other = shlex.quote(f"{asked.right}..{asked.left}")
@@ -121,29 +128,38 @@ def find_sides(repo: Repo, asked: Range, wanted: Wanted) -> Pair:
         raise _no_runs(repo, asked, between, wanted)
     experiment, remark = _experiment(newest.runs)
     protocol = experiment_of(repo.repository, experiment)
-    wanted = replace(
-        wanted,
-        experiments=(experiment,),
-        metric=wanted.metric or protocol.metric,
-        where=_with_floor(wanted.where, protocol),
-    )
+    wanted = replace(wanted, experiments=(experiment,), metric=wanted.metric or protocol.metric)
     start = merge_base(repo.repository, left, right) if asked.from_base else left
     found = _newest(repo, right.name, between, wanted)
     if found is None:
-        raise _no_match(f"the runs of {asked}", protocol, wanted)
+        raise _no_match(repo, f"the runs of {asked}", protocol, wanted)
     before = _newest(repo, start.name, history_of(repo.repository, start), wanted)
     if before is None:
-        raise _no_match(f"the runs of {start} and before", protocol, wanted)
-    return Pair(protocol, before, found, remark)
+        raise _no_match(repo, f"the runs of {start} and before", protocol, wanted)
+    return Pair(protocol, before, found, _good(repo, protocol, [*before.runs, *found.runs]), remark)
+
+
+def _revisions(repo: Repo, asked: Range) -> tuple[Revision, Revision]:
+    """Return both ends of a range.
+
+    Raises:
+        UsageError: One is no revision; a run may have such a name.
+    """
+    try:
+        return resolve_revision(repo.repository, asked.left), resolve_revision(repo.repository, asked.right)
+    except UsageError as error:
+        named = repo.find(Query(Compare(Field("attributes", "name"), "=", str(asked)), limit=1))
+        if not named:
+            raise
+        forced = shlex.quote(f"name:{asked}")
+        raise UsageError(error.message, hint=f"a run is named so: gtrack diff {forced}") from None
 
 
 def _newest(repo: Repo, name: str, commits: Sequence[str], wanted: Wanted) -> CommitRuns | None:
     """Return the runs of the first commit that has finished ones."""
     for at in range(0, len(commits), _AT_ONCE):
         part = commits[at : at + _AT_ONCE]
-        by_commit: dict[object, list[RunState]] = {}
-        for run in runs_of_commits(repo, part, wanted):
-            by_commit.setdefault(run.code.get("commit"), []).append(run)
+        by_commit = runs_of_commits(repo, part, wanted)
         for commit in part:
             runs = by_commit.get(commit, [])
             finished = tuple(run for run in runs if run.status == "finished")
@@ -161,11 +177,13 @@ def _experiment(runs: Sequence[RunState]) -> tuple[str, str]:
     return newest, f"of experiment {newest}, the newest run's; --experiment chooses another: {', '.join(others[:5])}"
 
 
-def _with_floor(where: Filter | None, protocol: ExperimentState) -> Filter | None:
+def _good(repo: Repo, protocol: ExperimentState, runs: Sequence[RunState]) -> frozenset[str]:
+    """Return the ids of those runs that meet the floor."""
+    ids = frozenset(run.id for run in runs)
     if protocol.floor is None:
-        return where
-    floor = parse(protocol.floor)
-    return floor if where is None else And((where, floor))
+        return ids
+    these = In(Field("attributes", "id"), tuple(map(Prefix, sorted(ids))))
+    return frozenset(run.id for run in repo.find(Query(And((these, parse(protocol.floor))), (protocol.name,))))
 
 
 def _no_runs(repo: Repo, asked: Range, commits: Sequence[str], wanted: Wanted) -> NotFoundError:
@@ -183,14 +201,20 @@ def _no_runs(repo: Repo, asked: Range, commits: Sequence[str], wanted: Wanted) -
         return NotFoundError(f"{lacking} a finished run with {wanted.metric!r:.80}{meant}", hint="-m KEY names another")
     narrowed = " that matches" if wanted.where or wanted.experiments else ""
     return NotFoundError(
-        f"{lacking} a finished run{narrowed}", hint=f"run the experiment on {asked.right}, or gtrack pull"
+        f"{lacking} a finished run{narrowed}",
+        hint=_unshallow(repo) or f"run the experiment on {asked.right}, or gtrack pull",
     )
 
 
-def _no_match(where: str, protocol: ExperimentState, wanted: Wanted) -> NotFoundError:
+def _no_match(repo: Repo, where: str, protocol: ExperimentState, wanted: Wanted) -> NotFoundError:
     metric = f" with {wanted.metric}" if wanted.metric else ""
-    floor = f" that meets the floor {protocol.floor}" if protocol.floor else ""
     return NotFoundError(
-        f"among {where} none is a finished one of {protocol.name!r:.80}{metric}{floor}",
-        hint="run the experiment there, or gtrack pull; --experiment, --metric and --dirty choose others",
+        f"among {where} none is a finished one of {protocol.name!r:.80}{metric}",
+        hint=_unshallow(repo)
+        or "run the experiment there, or gtrack pull; --experiment, --metric and --dirty choose others",
     )
+
+
+def _unshallow(repo: Repo) -> str:
+    """Return what to type where the commits with runs may be those that a shallow clone does not have."""
+    return "the clone is shallow: git fetch --unshallow" if is_shallow(repo.repository) else ""

@@ -74,8 +74,7 @@ def _draw(panel: Any, chart: Chart, *, log: bool) -> dict[int, tuple[Any, str]]:
             few = means(x, one.y, one.low, one.high, _BUCKETS)
             panel.fill_between(_places(chart, few.x), _finite(few.low), _finite(few.high), color=ink, alpha=0.15, lw=0)
         style = (0, dash(one.number)) if dash(one.number) else "-"
-        point = {"marker": "o", "markersize": 3} if len(x) == 1 else {}
-        strokes[one.number] = (_line(panel, chart, x, one.line, color=ink, linestyle=style, **point), one.label)
+        strokes[one.number] = (_line(panel, chart, x, one.line, color=ink, linestyle=style), one.label)
     panel.set_title(_cut(_title(chart)), loc="left", fontsize=10, parse_math=False)
     panel.set_xlabel(_cut(clean(chart.x_label)), parse_math=False)
     panel.grid(alpha=0.25)
@@ -92,8 +91,19 @@ def _draw(panel: Any, chart: Chart, *, log: bool) -> dict[int, tuple[Any, str]]:
 
 def _line(panel: Any, chart: Chart, x: Floats, y: Floats, **style: Any) -> Any:
     kept = extremes(x, y, _BUCKETS)
-    (line,) = panel.plot(_places(chart, x[kept]), _finite(y[kept]), **style)
+    drawn = _finite(y[kept])
+    alone = _alone(drawn)
+    dots = {"marker": "o", "markersize": 3, "markevery": alone} if alone else {}
+    (line,) = panel.plot(_places(chart, x[kept]), drawn, **dots, **style)
     return line
+
+
+def _alone(values: Floats) -> list[int]:
+    """Return where values are that no line leads to, for there is a gap on either side: they are drawn as dots."""
+    import numpy as np
+
+    known = np.concatenate(([False], np.isfinite(values), [False]))
+    return [int(at) for at in np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])]
 
 
 def _places(chart: Chart, x: Floats) -> Any:

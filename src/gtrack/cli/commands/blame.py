@@ -27,7 +27,7 @@ __all__ = ["command"]
     examples=[
         "gtrack blame val_auc",
         "gtrack blame val_auc --branch main --since v1.2",
-        "gtrack blame val_loss --where 'params.model = xgb' -n 50",
+        "gtrack blame val_loss --where 'params.model = \"xgb\"' -n 50",
     ],
 )
 @click.argument("metric", metavar="METRIC", shell_complete=complete_metric)
@@ -71,8 +71,9 @@ def command(
 
     Each commit of the branch (by first parents) that has finished runs is a row, the newest first: the mean and the
     sample standard deviation of its runs, and the difference to the commit before it that has runs, with Welch's 95 %
-    interval. Of a commit's runs those count whose params (but seeds) are the ones that most of the commits were run
-    with, else its best configuration. Runs of code with uncommitted edits count only with --dirty.
+    interval. A commit's runs are those of its code, wherever that ran: before a rebase, a squash or a merge, or as
+    edits that were committed afterwards. Of them those count whose params (but seeds) are the ones that most of the
+    commits were run with, else its best configuration. Runs of other uncommitted edits count only with --dirty.
 
     A commit is marked where the metric moved by more than chance explains: by the typical spread of the runs of one
     commit, so that all marks together are wrong in about 5 % of histories where nothing happened. Without a commit of
@@ -127,6 +128,8 @@ def _unknown(repo: Repo, metric: str, where: Filter | None) -> NotFoundError:
 def _hint(history: History) -> str:
     if history.edited:
         return f"{plural(history.edited, 'run')} of code with uncommitted edits: --dirty counts them"
+    if history.shallow:
+        return "the clone is shallow: git fetch --unshallow"
     return "gtrack pull brings the team's runs; --branch looks at another branch"
 
 
@@ -142,3 +145,5 @@ def _remark(invocation: Invocation, metric: str, history: History) -> None:
         invocation.notice(f"left out: {', '.join(left)}")
     if history.more:
         invocation.notice("older commits have runs too; -n shows more")
+    elif history.shallow:
+        invocation.notice("the clone is shallow: git fetch --unshallow shows older commits")

@@ -117,8 +117,10 @@ def command(
 
     REV..REV compares the runs of two lines of development, such as main..feature: those of the newest commit that has
     finished runs, on the left of main's history, on the right among the commits that only feature has. REV...REV has
-    on the left the history that both share. Of each side the best configuration counts (all params but seeds, and the
-    program), and differences of means have Welch's 95 % interval: where it includes 0, no difference is seen.
+    on the left the history that both share. A commit's runs are those of its code, wherever that ran, as before a
+    squash. Of each side the best configuration counts (all params but seeds, and the program), of those that meet the
+    experiment's floor if any does, and differences of means have Welch's 95 % interval: where it includes 0, no
+    difference is seen.
 
     --ablation shows what each param does: runs that differ from SELECTOR in that param alone. Those that differ in
     seeds only are one configuration.

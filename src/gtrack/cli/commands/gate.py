@@ -16,6 +16,7 @@ from gtrack.cli.completing import (
     complete_run,
 )
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.numbers import Number
 from gtrack.cli.output import Output, output_options
 from gtrack.clock import now_ns
 from gtrack.errors import UsageError
@@ -57,7 +58,7 @@ __all__ = ["command"]
 @click.option(
     "--tolerance",
     metavar="NUMBER",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0.0,
     help="How much worse is still right.",
 )
@@ -79,7 +80,7 @@ __all__ = ["command"]
 @click.option(
     "--confidence",
     metavar="SHARE",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Number(0, 1, min_open=True, max_open=True),
     default=0.95,
     help="Of the intervals.",
 )
@@ -106,9 +107,10 @@ def command(
 ) -> int:
     """Exit with 1 when runs are not good enough, for continuous integration.
 
-    The runs that are judged are those of the code at HEAD, or at --rev: of the configuration (all params but seeds,
-    and the program) that did best, where there are several. --run judges one run. Runs of code with uncommitted edits
-    do not count without --dirty.
+    The runs that are judged are those of the code at HEAD, or at --rev, wherever that ran: before a rebase, a squash or
+    a merge, or as edits that were committed afterwards. Where there are several configurations (all params but seeds,
+    and the program), it is the one that did best, of those with --min-runs runs if any has so many. --run judges one
+    run. Runs of other uncommitted edits do not count without --dirty.
 
     A CONDITION is a filter as for gtrack ls. A bound on a metric, such as metrics.val_auc >= 0.90, is about the mean
     over the runs, and of each run about the last value; max(metrics.val_auc) is about its best. Anything else has to
