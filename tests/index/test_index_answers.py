@@ -14,16 +14,18 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gtrack.errors import UsageError
-from gtrack.index.fields import AGGREGATES, ATTRIBUTES, Field, Type
+from gtrack.index.fields import AGGREGATES, ATTRIBUTES, Field, Type, lookup
 from gtrack.index.filter import Between, Compare, DescendsFrom, Filter, In, IsNull, Like, Not, Regexp, parse
-from gtrack.index.query import Order, Query, answer, parse_order, sort_states
+from gtrack.index.nested import everything
+from gtrack.index.opening import open_store
+from gtrack.index.query import MOST_ORDERS, Order, Query, answer, parse_order, sort_states
 from gtrack.index.rows import decode, encode, rows_of
-from gtrack.index.store import Store, open_store
+from gtrack.index.store import Store
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
 NOW = 1_795_000_000_000_000
-claim = settings(deadline=None, max_examples=1200, phases=[Phase.explicit, Phase.generate])
+claim = settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.generate])
 
 scalars = st.one_of(
     st.sampled_from(
@@ -38,7 +40,8 @@ scalars = st.one_of(
     printable,
 )
 values = st.one_of(scalars, st.none(), st.lists(scalars, max_size=2))
-names = st.sampled_from(["a", "b", "c", "a.b", "a.b.c", "lr"])
+KEYS = ["a", "b", "c", "a.b", "a.b.c", "lr"]
+names = st.sampled_from(KEYS)
 params = st.dictionaries(
     names,
     st.one_of(
@@ -248,6 +251,21 @@ def test_keys_are_counted(some: list[RunState]) -> None:
 
 
 @claim
+@given(params)
+@example({"a": {"b.c": 1}, "a.b": {"c": 2}})
+@example({"a.b": {"c": 1}, "a": {"b.c": 2}})
+@example({"a": {"b.c": None, "b": {"c": 1}}})
+@example({"a": {"b.c": None, "b": {"c": 1}}, "a.b": {"c": 2}})
+@example({"a.b.c": None, "a": {"b": {"c": 1}}})
+@example({"": {"a": 1}, "a": {"": {"a": 1}}})
+def test_everything_is_what_can_be_looked_up(some: dict[str, object]) -> None:
+    found = everything(some, 10**6)
+    paths = {f"{a}.{b}.{c}".strip(".") for a in ["", *KEYS] for b in ["", *KEYS] for c in ["", *KEYS]}
+    for key in paths | set(found):
+        assert repr(found.get(key)) == repr(lookup(some, key))
+
+
+@claim
 @given(values)
 @example("\ud800")
 @example("a\0b")
@@ -294,6 +312,30 @@ def test_what_has_no_value_comes_last_either_way() -> None:
 def test_what_cannot_be_sorted_by_is_an_error(text: str) -> None:
     with pytest.raises(UsageError):
         parse_order(text)
+
+
+def test_integers_of_any_length_are_sorted() -> None:
+    some = [run(n, params={"x": x}) for n, x in enumerate([1, 10**400, -(10**400), 1e300, 10**25])]
+    query = Query(order=(parse_order("params.x"),))
+    with stored(some) as store:
+        found, _ = store.find(query, now_us=NOW)
+    assert [int(state.id, 16) for state in found] == [2, 0, 4, 3, 1]
+
+
+def test_any_limit_will_do() -> None:
+    with stored(SOME) as store:
+        assert len(store.find(Query(limit=10**30), now_us=NOW)[0]) == len(SOME)
+
+
+@pytest.mark.parametrize("text", ["params.x", "metrics.x", "environment.x", "started"])
+def test_as_many_fields_as_are_allowed_can_be_sorted_by(text: str) -> None:
+    some = [run(n, params={"x": n}, metrics={"x": MetricSummary.point(n, 1, NOW)}) for n in range(3)]
+    query = Query(order=(parse_order(text),) * MOST_ORDERS)
+    with stored(some) as store:
+        found, _ = store.find(query, now_us=NOW)
+    assert shown(found) == shown(answer(some, query, now_us=NOW).runs)
+    with pytest.raises(UsageError, match="11 fields to sort by; 10 are the most"):
+        Query(order=(parse_order(text),) * 11)
 
 
 HOSTILE = ["'; DROP TABLE run; --", 'x" OR 1=1 --', "a') UNION SELECT 1 --", "?1", ":x", "%s", "a\\'b", "`", '"']

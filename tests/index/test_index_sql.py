@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gtrack.errors import UsageError
+from gtrack.index.opening import open_store
 from gtrack.index.rows import rows_of
 from gtrack.index.sql import TABLES, ask, tables
-from gtrack.index.store import open_store
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 
@@ -62,6 +62,11 @@ def test_params_keep_their_types(db):
     rows = ask(db, "SELECT key, value FROM params ORDER BY run_id, key").rows
     assert rows == [("big", str(10**30)), ("deep.er", 1), ("lr", 0.1), ("lr", "auto"), ("lr", 9)]
     assert ask(db, "SELECT value FROM tags").rows == [("x",)]
+
+
+def test_lists_and_maps_can_be_taken_apart(db):
+    assert ask(db, "SELECT value FROM json_each('[1, 2]')").rows == [(1,), (2,)]
+    assert ask(db, "SELECT count(*) FROM json_tree('{\"a\": [1]}')").rows == [(3,)]
 
 
 def test_metrics_have_their_summaries(db):

@@ -21,8 +21,8 @@ from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns, stamp
 from gtrack.format import names, yaml
 from gtrack.index.filter import parse
+from gtrack.index.opening import index_name
 from gtrack.index.query import Query, sort_states
-from gtrack.index.store import index_name
 from gtrack.model.summary import MetricSummary
 from gtrack.ops import index_build, indexed
 from gtrack.ops.view import View
@@ -223,6 +223,14 @@ def test_live_runs_join_what_the_index_finds(world, tmp_path):
     assert [view.select(text) for text in ("dddd", "run:" + "d" * 8)] == ["d" * 32] * 2
 
 
+def test_a_live_run_that_is_recorded_in_part_counts_once(world):
+    world.add(LOCAL, run_files("d" * 32, 1), run_files("e" * 32, 2))
+    finished_run(os.path.join(world.repo.paths.home, "spool"), values=(7.0,), run_id="d" * 32)
+    view = View(world.repo)
+    assert (view.keys("metrics"), view.keys("tags")) == ({"loss": 2}, {"owner": 2})
+    assert view.keys("params") == {"model.depth": 2, "n": 2}
+
+
 def index_of(world):
     return Path(world.repo.paths.home, index_name())
 
@@ -322,7 +330,7 @@ def test_processes_that_bring_it_up_to_date_at_once_agree(world):
 
 
 def test_an_index_that_is_busy_for_too_long_keeps_nobody_waiting(world, many, monkeypatch):
-    monkeypatch.setattr("gtrack.index.store._PATIENCE", 0.05)
+    monkeypatch.setattr("gtrack.index.opening._PATIENCE", 0.05)
     world.add(LOCAL, run_files("f" * 32))
     with closing(sqlite3.connect(index_of(world), isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -34,7 +34,7 @@ from gtrack.index.filter import (
 )
 from gtrack.index.literals import Ago, Moment, Prefix, number_of
 from gtrack.index.query import Order, Query, rank
-from gtrack.index.rows import Stored, decode, encode
+from gtrack.index.rows import Stored, decode, encode, nearest
 
 __all__ = ["Statement", "compile_query", "functions"]
 
@@ -86,7 +86,7 @@ def compile_query(query: Query, keys: Keys, *, now_us: int, without: Sequence[st
     where = " AND ".join(conditions) or _ALWAYS
     matched = f"SELECT r.run AS run, r.sorted AS sorted, r.id AS id FROM run r WHERE {where}"  # noqa: S608
     joins, order = out.order(query.order)
-    limit = "" if query.limit is None else f" LIMIT {int(query.limit)}"
+    limit = "" if query.limit is None else f" LIMIT {min(query.limit, _WHOLE - 1):d}"
     sql = (
         f"WITH hit AS MATERIALIZED ({matched}) SELECT h.run, (SELECT count(*) FROM hit) FROM hit h{joins} "  # noqa: S608  # all values are parameters
         f"ORDER BY {order}h.sorted DESC, h.id DESC{limit}"
@@ -138,7 +138,7 @@ def _look(body: str, key: str) -> Stored:
 
 def _as_stored(number: float | str) -> float:
     assert isinstance(number, int | float)
-    return number if _plain(number) else float(number)
+    return nearest(number)
 
 
 class _Compiler:

@@ -10,28 +10,36 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from gtrack.index.fields import ATTRIBUTES, Field, Value, lookup
+from gtrack.index.fields import ATTRIBUTES, Value
+from gtrack.index.nested import everything
 from gtrack.index.schema import COLUMNS, SUMMARY
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
-__all__ = ["Rows", "Stored", "decode", "encode", "environment_digest", "rows_of", "state_of"]
+__all__ = ["Rows", "Stored", "decode", "encode", "environment_digest", "nearest", "rows_of", "state_of"]
 
 Stored = int | float | str | bytes | None
 """A value as SQLite holds it."""
 
 _WHOLE = 1 << 63
+_WHOLES = range(-_WHOLE, _WHOLE)
 _FALSE, _TRUE, _NAN, _LARGE, _TEXT = b"\x00", b"\x01", b"n", b"i", b"s"
 _READERS = tuple(ATTRIBUTES[name][1] for name in COLUMNS)
 _SUMMARY = attrgetter(*SUMMARY)
+_plain = attrgetter("run", "body", "environment", "values", "metrics", "datasets")
+# json.dumps makes an encoder for every call.
+_shown = json.JSONEncoder(ensure_ascii=False, default=str, check_circular=False).encode
+_compact = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 # What a filter asks of `code` as attributes is in columns.
 _MAPS = ("params", "tags", "code", "seed", "error")
+_MOST = 4 << 20
+"""Characters of keys and of inner maps that are kept of one map. A forged document can have 4,000 times its size."""
 _IN_COLUMNS = frozenset(("commit", "branch", "dirty", "snapshot"))
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the index holds of one run; plain values that :mod:`marshal` knows.
+    """What the index holds of one run.
 
     Attributes:
         run: The columns of ``run``: those of :data:`COLUMNS`, what it is sorted by, and when it is to be looked at
@@ -50,6 +58,10 @@ class Rows:
     metrics: list[tuple[Any, ...]]
     datasets: list[tuple[Stored, ...]]
 
+    def plain(self) -> tuple[object, ...]:
+        """Return the rows as :mod:`marshal` knows them: ``Rows(*plain)`` are equal."""
+        return _plain(self)
+
 
 def encode(value: object) -> Stored:
     """Return a value of the filter language as SQLite keeps it without loss.
@@ -66,7 +78,7 @@ def encode(value: object) -> Stored:
     if kind is int:
         fits = -_WHOLE <= value < _WHOLE  # type: ignore[operator]  # it is an integer
         return value if fits else _LARGE + str(value).encode()  # type: ignore[return-value]  # likewise
-    return None if value is None else encode(json.dumps(value, ensure_ascii=False, default=str))
+    return None if value is None else encode(_shown(value))
 
 
 def _text(value: str) -> Stored:
@@ -98,7 +110,7 @@ def rows_of(state: RunState, due: int | None = None) -> Rows:
         due: When time alone will have changed it, in microseconds since the epoch; None for never.
     """
     columns = [encode(read(state)) for read in _READERS]
-    environment = json.dumps(state.environment, separators=(",", ":"))
+    environment = _compact(state.environment)
     return Rows(
         run=(*columns, state.started or state.last_heard or 0, due),
         body=_document(state),
@@ -119,35 +131,37 @@ def _values(state: RunState) -> Iterator[tuple[str, str, Stored]]:
         values = getattr(state, scope)
         if not values:
             continue
-        if not any(type(value) is dict for value in values.values()):
-            for key, value in values.items():
-                if value is not None and not (scope == "code" and key in _IN_COLUMNS):
-                    yield scope, key, encode(value)
-            continue
-        for key in dict.fromkeys(_paths(values)):
-            if scope == "code" and key in _IN_COLUMNS:
+        left = _MOST
+        for key, value in everything(values, _MOST).items():
+            if value is None or (scope == "code" and key in _IN_COLUMNS):
                 continue
-            found = Field(scope, key).values(state)
-            if found:
-                inner = isinstance(found[0], str) and _is_map(values, key)
-                yield f"{scope}{{}}" if inner else scope, key, encode(found[0])
-
-
-def _paths(values: Mapping[str, object], prefix: str = "") -> Iterator[str]:
-    """Yield every key by which something can be found in nested maps: those of the maps themselves as well."""
-    for key, value in values.items():
-        yield prefix + key
-        if isinstance(value, Mapping):
-            yield from _paths(value, f"{prefix}{key}.")
-
-
-def _is_map(values: Mapping[str, object], key: str) -> bool:
-    return isinstance(lookup(values, key), Mapping)
+            if not isinstance(value, dict):
+                yield scope, key, encode(value)
+                continue
+            text = encode(value)
+            left -= len(text)  # type: ignore[arg-type]  # it is text, or a blob of it
+            if left >= 0:
+                yield scope + "{}", key, text
 
 
 def _summary(summary: MetricSummary) -> Iterable[Stored]:
     columns = _SUMMARY(summary)
+    _, step, _, first, _, argmin, _, argmax, count, nan, _ = columns
+    for number in (step, first, argmin or 0, argmax or 0, count, nan):
+        if number not in _WHOLES:
+            columns = tuple(nearest(value) if type(value) is int else value for value in columns)
+            break
     return columns if columns[0] == columns[0] else (None, *columns[1:])
+
+
+def nearest(value: float) -> float:
+    """Return a number as SQLite compares it: an integer beyond 64 bits, such as a forged step, as the nearest float."""
+    if isinstance(value, float) or -_WHOLE <= value < _WHOLE:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _dataset(entry: Mapping[str, object]) -> tuple[Stored, ...]:
@@ -155,7 +169,7 @@ def _dataset(entry: Mapping[str, object]) -> tuple[Stored, ...]:
 
 
 def _document(state: RunState) -> str:
-    return json.dumps(
+    return _compact(
         [
             [state.id, state.name, state.experiment, state.status, state.started, state.ended, state.parent],
             [state.group, state.author, state.by, state.error],
@@ -164,8 +178,7 @@ def _document(state: RunState) -> str:
             [state.rejected, state.code, state.data, state.seed, state.uses],
             [[s.id, s.previous, s.started, s.ended, s.status, s.fork, s.details] for s in state.sessions],
             [state.deleted, state.live, state.last_heard, state.future, state.concurrent, state.problems],
-        ],
-        separators=(",", ":"),
+        ]
     )
 
 

@@ -7,6 +7,7 @@ reading, functions, recursion, and nothing else. The file is opened read-only be
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from gtrack.errors import UsageError
+from gtrack.index.opening import MEMORY
 from gtrack.index.rows import Rows, Stored
 from gtrack.index.schema import COLUMNS, SUMMARY
 from gtrack.index.store import Store
@@ -65,6 +67,7 @@ def tables(store: Store, live: Sequence[tuple[Rows, str]]) -> Iterator[sqlite3.C
         _add_live(db, live)
         for name, sql in _views():
             db.execute(f"CREATE TEMP VIEW {name} AS {sql}")
+        db.execute("SELECT 1 FROM json_each('0'), json_tree('0')")  # the guard would not let them be made
         db.execute("PRAGMA query_only = ON")
         db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
@@ -111,11 +114,11 @@ def _said(error: Exception) -> str:
 
 
 def _open(store: Store) -> sqlite3.Connection:
-    if store.path == ":memory:":
+    if store.path == MEMORY:
         db = sqlite3.connect(":memory:", isolation_level=None)
         db.deserialize(store.copy())
         return db
-    return sqlite3.connect(f"file:{quote(store.path)}?mode=ro", uri=True, timeout=60, isolation_level=None)
+    return sqlite3.connect(f"file:{quote(os.fsencode(store.path))}?mode=ro", uri=True, timeout=60, isolation_level=None)
 
 
 def _authorize(action: int, first: str | None, second: str | None, _: str | None, __: str | None) -> int:  # noqa: ARG001

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from gtrack.branch.bulk import read_runs
@@ -29,9 +29,9 @@ _FEW = 50
 _MANY = 1500
 """Runs for which starting another process pays."""
 _MOST_HELPERS = 7
-_FRAME = 200
-"""Runs that a helper sends at once."""
-_WAITING = 64
+_FRAME = 1 << 20
+"""Characters of documents that a helper sends at once."""
+_WAITING = 16
 """Frames that wait to be stored; then the helpers do."""
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from gtrack.ops.index_build import work; work(sys.argv[2])"
 
@@ -102,12 +102,14 @@ def work(text: str) -> None:
     out = open(1, "wb", closefd=False)  # noqa: SIM115  # it ends with the process
     with Repository(job["path"], environment()) as repo, without_collection():
         frame: list[tuple[object, ...]] = []
+        size = 0
         while taken := os.read(0, 1):
             for rows in _rows_below(repo, job["trees"], job["units"][taken[0]], job["now"]):
-                frame.append(astuple(rows))
-                if len(frame) >= _FRAME:
+                frame.append(rows.plain())
+                size += len(rows.body)
+                if size >= _FRAME:
                     _write(out, frame)
-                    frame = []
+                    frame, size = [], 0
         _write(out, frame)
         _write(out, [])  # the end: nothing was left out
     out.flush()

@@ -6,17 +6,23 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from weakref import WeakKeyDictionary
 
 from gtrack import __version__
 from gtrack.branch.repository import Repository
 from gtrack.clock import now_ns
-from gtrack.index.store import Store, index_name, open_store, remove
+from gtrack.index.opening import MEMORY, index_name, is_damage, open_store, remove
+from gtrack.index.store import Store
 from gtrack.ops.trees import Tip, visible_tips
 from gtrack.paths import cache_home
 
-__all__ = ["open_index", "refresh"]
+__all__ = ["open_index", "refresh", "reopen_index"]
+
+_TURNS: WeakKeyDictionary[Repository, threading.RLock] = WeakKeyDictionary()
+_TURNS_LOCK = threading.Lock()
 
 
 def open_index(repo: Repository) -> Store:
@@ -32,28 +38,86 @@ def open_index(repo: Repository) -> Store:
         DamageError: The branch leads to objects that are missing.
         GitError: Git failed.
     """
-    places = _places(repo)
-    store = _attached(repo, places)
-    try:
-        refresh(repo, store)
-    except sqlite3.DatabaseError:
-        # Damaged, gone, or another process was at it for too long: a new one, or for this once one of our own.
-        repo.attached.pop("index").close()
-        if store.path in places and not _is_busy(store.path):
+    with _turn(repo):
+        places: Sequence[str] = _places(repo)
+        tried: set[str] = set()
+        while True:
+            store = _attached(repo, places)
+            try:
+                refresh(repo, store)
+            except sqlite3.DatabaseError as error:
+                if store.path == MEMORY:
+                    raise
+                _put_away(repo, store, error)
+                if store.path in tried or not (store.moved or is_damage(error)):
+                    places = _elsewhere(store, places)
+                tried.add(store.path)
+            else:
+                return store
+
+
+def reopen_index(repo: Repository, store: Store, error: sqlite3.DatabaseError) -> Store:
+    """Open the index after trouble in asking it, made anew if that is what it takes.
+
+    Args:
+        repo: The repository.
+        store: The index that was asked.
+        error: The trouble.
+
+    Raises:
+        sqlite3.DatabaseError: It is not the index's: the same would happen again.
+    """
+    with _turn(repo):
+        if store.usable:
+            if not is_damage(error):
+                raise error
+            _put_away(repo, store, error)
+        return open_index(repo)
+
+
+def _put_away(repo: Repository, store: Store, error: sqlite3.DatabaseError) -> None:
+    """Close an index that made trouble, and remove it where it is damaged."""
+    if repo.attached.get("index") is store:
+        del repo.attached["index"]
+    moved = store.moved
+    store.close()
+    if is_damage(error) and not moved and store.path != MEMORY:
+        with contextlib.suppress(OSError):
             remove(store.path)
-        else:
-            places = []
-        store = _attached(repo, places)
-        refresh(repo, store)
-    return store
+
+
+def _elsewhere(store: Store, places: Sequence[str]) -> Sequence[str]:
+    """Return the places to try after one; none, but memory, where another process is busy with it just now."""
+    return [] if _is_busy(store.path) else places[places.index(store.path) + 1 :]
 
 
 def _attached(repo: Repository, places: Sequence[str]) -> Store:
     """Return the repository's open index, opened where it is not."""
     store = repo.attached.get("index")
-    if not isinstance(store, Store):
-        store = repo.attached["index"] = open_store(places, __version__)
-    return store
+    if isinstance(store, Store) and store.usable:
+        return store
+    if isinstance(store, Store):
+        store.close()
+    opened = repo.attached["index"] = open_store(places, __version__)
+    return opened
+
+
+@contextlib.contextmanager
+def _turn(repo: Repository) -> Iterator[None]:
+    """Let one thread at a time bring a repository's index up to date."""
+    with _TURNS_LOCK:
+        turn = _TURNS.setdefault(repo, threading.RLock())
+    with turn:
+        yield
+
+
+def _forget_turns() -> None:
+    """In a forked child: the threads that had their turn are not here."""
+    global _TURNS, _TURNS_LOCK  # the old ones may be locked for ever
+    _TURNS, _TURNS_LOCK = WeakKeyDictionary(), threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_turns)
 
 
 def refresh(repo: Repository, store: Store) -> None:

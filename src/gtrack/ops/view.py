@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
 
 from gtrack.branch.repository import Repository
 from gtrack.clock import iso, now_ns
@@ -22,7 +23,7 @@ from gtrack.model.fold import Document
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.ops.collecting import without_collection
-from gtrack.ops.indexed import open_index
+from gtrack.ops.indexed import open_index, reopen_index
 from gtrack.ops.load import RunFiles, documents_of, load_run_files, run_ids_in
 from gtrack.ops.present import DAY_US, fold_now, without_word
 from gtrack.ops.recover import spools_of
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from gtrack.index.sql import Answer
 
 __all__ = ["DAY_US", "View"]
+
+T = TypeVar("T")
 
 _PREFIX = re.compile(r"[0-9a-f]{4,32}\Z")
 _LAST = re.compile(r"last(?:~(\d{1,9}))?\Z")
@@ -61,6 +64,7 @@ class View:
         if remote is None:
             for run in spools_of(repo, Settings.from_env(repo.env).extra_spools):
                 self._live.setdefault(run.id, run)
+        self._index: Store | None = None
         self._states: dict[str, RunState] = {}
         self._files: dict[str, RunFiles] = {}
         self._now = now_ns() // 1000
@@ -70,16 +74,28 @@ class View:
         """The root trees whose files count, the one that stands at a clash last."""
         return visible_trees(self.repo) if self.remote is None else [tree_of_remote(self.repo, self.remote)]
 
-    @cached_property
+    @property
     def index(self) -> Store | None:
-        """The index, up to date; None for another remote."""
-        return None if self.remote is not None else open_index(self.repo)
+        """The index, up to date when it was first needed; None for another remote."""
+        if self.remote is None and (self._index is None or not self._index.usable):
+            self._index = open_index(self.repo)
+        return self._index
+
+    def _ask(self, question: Callable[[Store], T]) -> T:
+        """Ask the index something, and once more where it turns out to be damaged, or was closed meanwhile."""
+        store = self.index
+        assert store is not None
+        try:
+            return question(store)
+        except sqlite3.DatabaseError as error:
+            self._index = reopen_index(self.repo, store, error)
+            return question(self._index)
 
     @cached_property
     def run_ids(self) -> list[str]:
         """The ids of all runs, live ones included."""
         if self.index is not None:
-            return sorted({*self.index.ids(), *self._live})
+            return sorted({*self._ask(Store.ids), *self._live})
         return sorted({run_id for tree in self.trees for run_id in run_ids_in(self.repo, tree)})
 
     def files(self, run_id: str) -> RunFiles:
@@ -111,7 +127,8 @@ class View:
             return answer(self._all(), query, now_us=self._now)
         live = [self.state(run_id) for run_id in self._live]
         with without_collection() if query.limit is None else nullcontext():
-            indexed, total = self.index.find(query, now_us=self._now, without=[state.id for state in live])
+            known = [state.id for state in live]
+            indexed, total = self._ask(lambda index: index.find(query, now_us=self._now, without=known))
         joined = answer(live, query, now_us=self._now)
         if not joined.total:
             return Found(indexed, total)
@@ -127,10 +144,13 @@ class View:
         """
         from gtrack.index.sql import ask, tables
 
-        assert self.index is not None
         live = [(rows_of(self.state(run_id)), run_id) for run_id in self._live]
-        with tables(self.index, live) as db:
-            return ask(db, text)
+
+        def answered(index: Store) -> Answer:
+            with tables(index, live) as db:
+                return ask(db, text)
+
+        return self._ask(answered)
 
     def _descendants(self, revision: str) -> frozenset[str]:
         """Return the commits of runs that are a revision or descend from it."""
@@ -138,7 +158,9 @@ class View:
 
         others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
         known = [commit for state in others if isinstance(commit := state.code.get("commit"), str)]
-        return descendants(self.repo, revision, [*known, *(self.index.commits() if self.index is not None else ())])
+        if self.index is not None:
+            known += self._ask(Store.commits)
+        return descendants(self.repo, revision, known)
 
     def keys(self, scope: str) -> dict[str, int]:
         """Return the keys that runs have, each with the number of runs that have it.
@@ -146,12 +168,18 @@ class View:
         Args:
             scope: ``metrics``, ``params`` or ``tags``.
         """
-        found = Counter(self.index.keys(scope) if self.index is not None else {})
-        others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
+        found: Counter[str] = Counter()
+        if self.index is None:
+            others = self._all()
+        else:
+            others = [self.state(run_id) for run_id in self._live]
+            found.update(self._ask(lambda index: index.keys(scope)))
+            for run_id in self._live:  # what is recorded of it so far is counted already
+                known = self._ask(partial(Store.state, run_id=run_id))
+                found.subtract(_keys_of(known, scope) if known is not None else ())
         for state in others:
-            values: Mapping[str, object] = getattr(state, scope)
-            found.update(key for key, _ in flatten(values))
-        return dict(sorted(found.items()))
+            found.update(_keys_of(state, scope))
+        return {key: count for key, count in sorted(found.items()) if count > 0}
 
     def spool(self, run_id: str) -> SpoolRun | None:
         """Return the spool of a run that is not recorded completely, or None."""
@@ -183,7 +211,7 @@ class View:
     def _by_id(self, text: str) -> list[str]:
         if not _PREFIX.match(text):
             return []
-        known = self.run_ids if self.index is None else {*self.index.ids_from(text), *self._live}
+        known = self.run_ids if self.index is None else {*self._ask(lambda index: index.ids(text)), *self._live}
         return sorted(run_id for run_id in known if run_id.startswith(text))
 
     def _by_age(self, text: str) -> list[str]:
@@ -197,7 +225,7 @@ class View:
         return [found.runs[number].id]
 
     def _by_name(self, text: str) -> list[str]:
-        among = self._all() if self.index is None else self._with_live(self.index.named(text))
+        among = self._all() if self.index is None else self._with_live(self._ask(lambda index: index.named(text)))
         named = [state for state in among if state.name == text]
         # A deleted run does not stand in the way of one that took its name.
         return [state.id for state in named if not state.deleted] or [state.id for state in named]
@@ -213,7 +241,7 @@ class View:
         commit = done.stdout.decode().strip()
         if done.returncode or not commit:
             return []
-        among = self._all() if self.index is None else self._with_live(self.index.of_code(commit))
+        among = self._all() if self.index is None else self._with_live(self._ask(lambda index: index.of_code(commit)))
         found = [s for s in among if commit in (s.code.get("commit"), s.code.get("snapshot"))]
         return [state.id for state in sort_states(found, ())][:1]
 
@@ -272,3 +300,8 @@ class View:
                 self._files[run_id] = documents_of(run_id, entries, blobs)
         for run_id in missing:  # the live ones
             self._files.setdefault(run_id, RunFiles(run_id))
+
+
+def _keys_of(state: RunState, scope: str) -> Iterator[str]:
+    values: Mapping[str, object] = getattr(state, scope)
+    return (key for key, _ in flatten(values))
