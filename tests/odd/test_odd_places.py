@@ -93,6 +93,23 @@ def test_another_user_who_is_trusted_may_read_the_repository_and_not_write_it(pu
     check_recorded_from(world, repo, trained.run_id, theirs / "state" / "gtrack" / "spool")
 
 
+@pytest.mark.skipif(not (ROOT and shutil.which("setpriv")), reason="only root may become another user")
+def test_an_edit_in_somebody_elses_repository_names_it_and_says_what_to_do(public: World) -> None:
+    world = public
+    repo = world.repository(world.root / "the repo")
+    run_id = world.train(repo).run_id
+    (world.root / "their.gitconfig").write_text(f"[safe]\n\tdirectory = {repo}\n")
+    env = {"HOME": str(world.root), "GIT_CONFIG_COUNT": "0", "GIT_CONFIG_GLOBAL": str(world.root / "their.gitconfig")}
+    edited = world.gtrack(repo, "tag", run_id, "reviewed=yes", env=env, through=NOBODY)
+    assert edited.code == 2
+    message, hint = edited.err.splitlines()
+    lock = repo / ".git" / "gtrack" / "lock"
+    assert (
+        message == f"gtrack: nothing can be recorded in {repo}, which you may not write to ({lock}: Permission denied)"
+    )
+    assert hint.endswith(f"git clone '{repo}'")
+
+
 def ingest(world: World, repo: Path, spool: Path, run_id: str) -> None:
     """Take a run in by the command that the warning named."""
     pytest.importorskip("gtrack.ops.ingest")

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gtrack.branch.git import ALWAYS, NO_HOOKS, TIMEOUT, Git
 from gtrack.branch.repository import Repository
 from gtrack.errors import DamageError, GitError
 
-__all__ = ["PUSHED_AS_IT_IS", "run_bounded"]
+__all__ = ["NO_FETCH", "PUSHED_AS_IT_IS", "run_bounded", "run_on_trees"]
 
 _MOST_BYTES = 256 << 20
 _MOST_MEMORY = 2 << 30
-PUSHED_AS_IT_IS = {"GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1"}
+_LACKING = re.compile(rb"promisor|bad (?:tree )?object|(?:unable to|could not) read", re.IGNORECASE)
+"""How git says that an object is missing."""
+NO_FETCH = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""Environment in which git fetches nothing that a partial clone left at its remote: who needs it asks for it before.
+
+Older versions of git do not know the first variable, and find no protocol to fetch by.
+"""
+PUSHED_AS_IT_IS = {**NO_FETCH, "GIT_NO_REPLACE_OBJECTS": "1"}
 """Environment in which git shows the history that is pushed: replacements would show another one."""
 
 
@@ -57,8 +65,41 @@ def run_bounded(repo: Repository, args: Sequence[str], lines: Iterable[str] = ()
     if process.returncode != 0:
         if b"ut of memory" in said:
             raise DamageError(f"git {args[0]} finds more files than can be checked")
-        raise Git.failure(args, subprocess.CompletedProcess(argv, process.returncode, b"", said))
+        raise _failure(repo, args, subprocess.CompletedProcess(argv, process.returncode, b"", said))
     return out
+
+
+def run_on_trees(repo: Repository, args: Sequence[str], trees: Collection[str]) -> bytes:
+    """Run one of git's commands that read trees, once more where a partial clone had not all of them.
+
+    Args:
+        repo: The repository; it has the git executable.
+        args: The command and its arguments.
+        trees: The trees that it reads, with all the folders below them.
+
+    Returns:
+        What it wrote.
+
+    Raises:
+        GitError: Git failed, such as on an object that is missing.
+        UnfetchedObjectError: A remote could not be reached, or did not do as it was asked.
+        DamageError: It wrote too much, or needed too much memory.
+    """
+    try:
+        return run_bounded(repo, args)
+    except GitError:
+        from gtrack.branch.promised import bring_trees
+
+        if not bring_trees(repo, trees):
+            raise
+    return run_bounded(repo, args)
+
+
+def _failure(repo: Repository, args: Sequence[str], done: subprocess.CompletedProcess[bytes]) -> GitError:
+    error = Git.failure(args, done)
+    if repo.promisors and _LACKING.search(done.stderr):
+        error.hint = f"this is a partial clone; to have all of it: git fetch --refetch --no-filter {repo.promisors[0]}"
+    return error
 
 
 def _limit_memory(process: subprocess.Popen[bytes]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import closing
 from itertools import chain
 
-from gtrack.branch.bounded import run_bounded
+from gtrack.branch.bounded import run_on_trees
 from gtrack.branch.cat_file import contents
 from gtrack.branch.repository import Repository
 from gtrack.format.names import run_dir, split_path
@@ -49,6 +49,7 @@ def read_runs(
 
     Raises:
         GitError: Git failed.
+        UnfetchedObjectError: A partial clone's remote could not be reached.
         DamageError: The trees name each other without end. Also when content is looked up that is missing.
     """
     listed = _files_of_runs(repo, trees, wanted, folders)
@@ -125,7 +126,7 @@ def overlay(published: Iterable[FileEntry], *others: Iterable[FileEntry]) -> dic
 
 def _listed(repo: Repository, tree: str, below: Sequence[str]) -> Iterator[FileEntry]:
     """Yield (path, mode, object id) of every file below some folders."""
-    raw = run_bounded(repo, ["ls-tree", "-r", "-z", "--full-tree", tree, *below])
+    raw = run_on_trees(repo, ["ls-tree", "-r", "-z", "--full-tree", tree, *below], [tree])
     for line in raw.decode("utf-8", "surrogateescape").split("\0")[:-1]:
         head, _, path = line.partition("\t")
         mode, _, oid = head.split(" ")
@@ -135,7 +136,7 @@ def _listed(repo: Repository, tree: str, below: Sequence[str]) -> Iterator[FileE
 def _changed(repo: Repository, first: str, tree: str, below: Sequence[str]) -> Iterator[FileEntry]:
     """Yield the same of what a tree has more than the first one, or otherwise: most trees are nearly equal."""
     args = ["diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--diff-filter=AMT", first, tree, "--"]
-    raw = run_bounded(repo, [*args, *below])
+    raw = run_on_trees(repo, [*args, *below], [first, tree])
     fields = iter(raw.decode("utf-8", "surrogateescape").split("\0")[:-1])
     for head in fields:
         _, mode, _, oid, _ = head.split(" ")
@@ -147,6 +148,7 @@ def read_blobs(repo: Repository, oids: Sequence[str]) -> dict[str, bytes]:
 
     Raises:
         GitError: Git failed.
+        UnfetchedObjectError: A partial clone's remote could not be reached.
     """
     answers = zip(oids, contents(repo, oids), strict=True)
     return {oid: content for oid, content in answers if content is not None}

@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from gtrack.branch.git import TIMEOUT, Git
+from gtrack.branch.bounded import NO_FETCH
+from gtrack.branch.git import NO_HOOKS, TIMEOUT, Git
 from gtrack.branch.repository import Repository
 from gtrack.errors import GitError
 
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["contents"]
 
-# Hooks could run when git fetches what a partial clone lacks.
-_CAT_FILE = ("--no-pager", "-c", "core.hooksPath=/dev/null", "cat-file", "--batch", "--buffer")
+_CAT_FILE = ("--no-pager", *NO_HOOKS, "cat-file", "--batch", "--buffer")
 _PIECE = 1 << 20
 
 
 def contents(repo: Repository, oids: Sequence[str], *, limit: int | None = None) -> Generator[bytes | None, None, None]:
     """Yield the content of each object in the order asked for, None for one that is missing.
+
+    What a partial clone left at its remote is fetched before, all of it at once.
 
     Args:
         repo: The repository; it has the git executable.
@@ -35,12 +37,16 @@ def contents(repo: Repository, oids: Sequence[str], *, limit: int | None = None)
 
     Raises:
         GitError: Git failed, or took too long.
+        UnfetchedObjectError: A partial clone's remote could not be reached.
     """
     if not oids:
         return
-    with _cat_file(repo, oids) as out:
-        for _ in oids:
-            yield _answer(out, limit)
+    repo.bring(oids)
+    # Git stops at one that it takes for promised and that no remote has.
+    lacking = frozenset(repo.objects.absent(oids) if repo.promisors else ())
+    with _cat_file(repo, [oid for oid in oids if oid not in lacking]) as out:
+        for oid in oids:
+            yield None if oid in lacking else _answer(out, limit)
         return
     raise GitError("git cat-file stopped before it had read everything")
 
@@ -87,7 +93,7 @@ def _cat_file(repo: Repository, oids: Sequence[str]) -> Iterator[BinaryIO]:
     git = repo.git
     assert git is not None
     argv = [git.executable, *_CAT_FILE]
-    env = {**git.env, "GIT_DIR": repo.paths.git_dir}
+    env = {**git.env, **NO_FETCH, "GIT_DIR": repo.paths.git_dir}
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as complaints:
         given.write("".join(f"{oid}\n" for oid in oids).encode())
         given.seek(0)

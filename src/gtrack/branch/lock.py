@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gtrack.errors import LockedError
+from gtrack.errors import LockedError, RepositoryError
 
 __all__ = ["repository_lock"]
 
 _PAUSE = 0.001
 _LONGEST_PAUSE = 0.01
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @contextmanager
@@ -32,15 +35,35 @@ def repository_lock(home: str, *, timeout: float = 60.0, unless: Callable[[], bo
 
     Raises:
         LockedError: Another process held it for all that time.
-        OSError: The folder cannot be written.
+        RepositoryError: The repository is somebody else's, or on a disk that is read-only.
+        OSError: The folder cannot be written, such as on a full disk.
     """
-    os.makedirs(home, mode=0o700, exist_ok=True)
     path = os.path.join(home, "lock")
-    fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        os.makedirs(home, mode=0o700, exist_ok=True)
+        fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        raise _not_writable(home, error) from None
     try:
         yield _acquire(fd, path, timeout, unless)
     finally:
         os.close(fd)
+
+
+def _not_writable(home: str, error: OSError) -> RepositoryError:
+    """Return the error that names the repository, and what can be done about it."""
+    common = os.path.dirname(home)
+    repository = os.path.dirname(common) if os.path.basename(common) == ".git" else common
+    if error.errno == errno.EROFS:
+        why = "is on a read-only disk"
+    else:
+        why = f"you may not write to ({error.filename}: {error.strerror})"
+    return RepositoryError(
+        f"nothing can be recorded in {repository}, which {why}",
+        hint=f"ask its owner to let you write, or work in a clone of your own: git clone {shlex.quote(repository)}",
+    )
 
 
 def _acquire(fd: int, path: str, timeout: float, unless: Callable[[], bool] | None) -> bool:

@@ -9,12 +9,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gtrack.branch.loose import BLOB, COMMIT, TREE, object_id, read_loose, write_loose
-from gtrack.errors import DamageError
+from gtrack.errors import DamageError, NetworkError
+from gtrack.ids import is_object_id
 
 if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore
 
-__all__ = ["BLOB", "BLOB_MODE", "COMMIT", "TREE", "TREE_MODE", "MissingObjectError", "Objects", "Tree", "parse_tree"]
+__all__ = [
+    "BLOB",
+    "BLOB_MODE",
+    "COMMIT",
+    "TREE",
+    "TREE_MODE",
+    "MissingObjectError",
+    "Objects",
+    "Tree",
+    "UnfetchedObjectError",
+    "parse_tree",
+]
 
 BLOB_MODE, TREE_MODE = 0o100644, 0o040000
 Tree = dict[bytes, tuple[int, str]]
@@ -27,21 +39,25 @@ class MissingObjectError(DamageError, KeyError):
     """An object that something refers to is not in the repository."""
 
 
+class UnfetchedObjectError(NetworkError, KeyError):
+    """An object is not here, since a partial clone left it at its remote, and it cannot be had from there now."""
+
+
 class Objects:
     """The object database of a repository.
 
     Args:
         common_dir: The repository's common directory.
         object_format: ``sha1`` or ``sha256``.
-        missing: Called with an object id that is not here, to fetch it (partial clones); returns (type, data) or
-            None.
+        missing: Called with the id of a file or folder that is not here, to fetch it (partial clones); tells whether
+            it came.
     """
 
     def __init__(
         self,
         common_dir: str,
         object_format: str = "sha1",
-        missing: Callable[[str], tuple[int, bytes] | None] | None = None,
+        missing: Callable[[str], bool] | None = None,
     ) -> None:
         self._hash_bytes = _HASH_BYTES[object_format]
         self._format = object_format
@@ -69,7 +85,26 @@ class Objects:
         self.close()
 
     def __contains__(self, oid: str) -> bool:
-        return os.path.exists(os.path.join(self._path, oid[:2], oid[2:])) or oid.encode() in self._store  # type: ignore[operator]
+        return self._is_loose(oid) or oid.encode() in self._store  # type: ignore[operator]
+
+    def _is_loose(self, oid: str) -> bool:
+        return os.path.exists(os.path.join(self._path, oid[:2], oid[2:]))
+
+    def absent(self, oids: Iterable[str]) -> list[str]:
+        """Return those of some objects that are not here, each once; no remote is asked.
+
+        Args:
+            oids: Object ids; what is none of this repository's is passed over.
+        """
+        length = 2 * self._hash_bytes
+        left = [oid for oid in dict.fromkeys(oids) if len(oid) == length and is_object_id(oid)]
+        left = [oid for oid in left if not self._is_loose(oid)]
+        # Pack by pack, and not object by object: for each that is in none, dulwich would look for new packs.
+        for pack in self._store.packs if left else ():
+            left = [oid for oid in left if oid.encode() not in pack]  # type: ignore[operator]
+        for other in self._store.alternates if left else ():
+            left = [oid for oid in left if oid.encode() not in other]  # type: ignore[operator]
+        return left
 
     def read(self, oid: str, kind: int) -> bytes:
         """Return an object's content.
@@ -80,21 +115,27 @@ class Objects:
 
         Raises:
             MissingObjectError: It is not here.
+            UnfetchedObjectError: It is not here, and cannot be had now from where a partial clone left it.
             DamageError: It is damaged, or of another type.
         """
-        try:
-            found = read_loose(self._path, oid) or self._packed(oid)
-        except DamageError:
-            found = self._packed(oid)  # a damaged file may have a good copy beside it
-            if found is None:
-                raise
-        if found is None and self._missing is not None:
-            found = self._missing(oid)
+        found = self._present(oid)
+        # No filter leaves out commits, and one that is fetched by its id brings all of its history.
+        if found is None and kind != COMMIT and self._missing is not None and self._missing(oid):
+            found = self._present(oid)
         if found is None:
             raise MissingObjectError(f"git object {oid} is missing", hint="gtrack fsck --repair")
         if found[0] != kind:
             raise DamageError(f"git object {oid} is of an unexpected type", hint="git fsck --full")
         return found[1]
+
+    def _present(self, oid: str) -> tuple[int, bytes] | None:
+        try:
+            return read_loose(self._path, oid) or self._packed(oid)
+        except DamageError:
+            found = self._packed(oid)  # a damaged file may have a good copy beside it
+            if found is None:
+                raise
+            return found
 
     def _packed(self, oid: str) -> tuple[int, bytes] | None:
         """Return type and content of an object in a pack or an alternate, or None."""

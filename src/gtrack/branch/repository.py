@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Protocol
@@ -12,9 +12,9 @@ from typing import Protocol
 from gtrack.branch.git import Git
 from gtrack.branch.gitconfig import GitConfig, read_git_config, read_repository_config
 from gtrack.branch.lock import repository_lock
-from gtrack.branch.objects import BLOB, COMMIT, TREE, Objects
+from gtrack.branch.objects import BLOB, COMMIT, Objects
 from gtrack.branch.refs import Refs
-from gtrack.errors import GitError, RepositoryError
+from gtrack.errors import RepositoryError
 from gtrack.paths import RepositoryPaths, find_repository
 
 __all__ = ["Closable", "Repository"]
@@ -63,6 +63,8 @@ class Repository:
         self.git = Git.find(env, incoming=incoming)
         raw = read_repository_config(self.paths.common_dir)
         self.object_format = _check(self.paths, raw)
+        self.promisors: tuple[str, ...] = () if self.git is None or incoming else _promisors(raw)
+        """The remotes at which a partial clone left objects, in the order in which they are asked for them."""
         self._check_owner()
 
     @cached_property
@@ -78,9 +80,27 @@ class Repository:
     @cached_property
     def objects(self) -> Objects:
         """The object database."""
-        missing = partial(_fetch_missing, self.git, self.paths)
+        missing = partial(_bring_one, weakref.ref(self)) if self.promisors else None
         opened = self.attached["objects"] = Objects(self.paths.common_dir, self.object_format, missing)
         return opened
+
+    def bring(self, oids: Iterable[str]) -> bool:
+        """Fetch at once what is going to be read, where a partial clone left it at its remote; elsewhere do nothing.
+
+        Args:
+            oids: The ids of files and folders; a folder comes with all the folders below it.
+
+        Returns:
+            Whether anything came.
+
+        Raises:
+            UnfetchedObjectError: A remote could not be reached, or did not do as it was asked.
+        """
+        if not self.promisors:
+            return False
+        from gtrack.branch.promised import bring
+
+        return bring(self, oids)
 
     @cached_property
     def refs(self) -> Refs:
@@ -199,13 +219,17 @@ def _close_all(opened: MutableMapping[str, Closable]) -> None:
         opened.popitem()[1].close()
 
 
-def _fetch_missing(git: Git | None, paths: RepositoryPaths, oid: str) -> tuple[int, bytes] | None:
-    """Let git fetch an object that a partial clone left at its remote."""
-    if git is None or not read_repository_config(paths.common_dir).get("extensions.partialclone"):
-        return None
-    kinds = {b"commit": COMMIT, b"tree": TREE, b"blob": BLOB}
-    try:
-        kind = git.run(["cat-file", "-t", oid], git_dir=paths.git_dir).strip()
-        return kinds[kind], git.run(["cat-file", kind.decode(), oid], git_dir=paths.git_dir)
-    except (GitError, KeyError):
-        return None
+def _promisors(config: GitConfig) -> tuple[str, ...]:
+    """Return the remotes at which a partial clone left objects, in the order in which git asks them.
+
+    Older versions of git name one in ``extensions.partialClone``, and it is asked last; newer ones mark each remote.
+    See https://git-scm.com/docs/partial-clone, "Using many promisor remotes".
+    """
+    marked = [name for name in config.subsections("remote") if config.flag(f"remote.{name}.promisor")]
+    last = config.get("extensions.partialclone")
+    return (*(name for name in marked if name != last), *([last] if last else []))
+
+
+def _bring_one(repository: weakref.ref[Repository], oid: str) -> bool:
+    repo = repository()
+    return repo is not None and repo.bring([oid])

@@ -151,8 +151,9 @@ def _code(run: RunState, is_here: bool) -> Section:
     code = run.code
     rows = []
     if isinstance(code.get("commit"), str):
-        dirty = "with uncommitted changes" if code.get("dirty") is True else "clean"
-        rows.append(["commit", f"{clean(str(code['commit']))} ({dirty})"])
+        dirty = code.get("dirty")  # absent where nobody looked
+        remark = " (with uncommitted changes)" if dirty is True else " (clean)" if dirty is False else ""
+        rows.append(["commit", clean(str(code["commit"])) + remark])
     rows += [[name, value_text(code[name])] for name in ("branch", "remote", "cwd") if code.get(name)]
     command = code.get("command")
     if isinstance(command, list) and command:
