@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from gtrack.model.fold import Document
 from gtrack.model.state import Note, RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.notices import Notices
+from gtrack.ops.collecting import without_collection
 from gtrack.ops.recover import Recovered, recover
 from gtrack.ops.view import View
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from gtrack.index.query import Order, Query
     from gtrack.index.sql import Answer
     from gtrack.model.experiment import ExperimentState
+    from gtrack.ops.facts import RunFacts
     from gtrack.runs import Runs
 
 __all__ = ["RecordedRun", "Repo"]
@@ -174,8 +177,25 @@ class Repo:
 
         self.recover()
         view = View(self.repository, remote=remote)
-        found = view.find(query)
-        return Runs((RecordedRun(view, state) for state in found.runs), found.total, columns=columns_of(query))
+        with without_collection() if query.limit is None else nullcontext():
+            found = view.find(query)
+            return Runs((RecordedRun(view, state) for state in found.runs), found.total, columns=columns_of(query))
+
+    def facts(self, query: Query, *, remote: str | None = None) -> RunFacts:
+        """Return what there is to know of the runs that a query asks for without reading every one of them whole.
+
+        Args:
+            query: The question; its order and limit do not matter.
+            remote: Ask those on the branch of this remote, as of the last fetch, instead of the team's.
+
+        Raises:
+            UsageError: There is no such remote.
+            NotFoundError: The remote has no runs, or was never fetched.
+        """
+        from gtrack.ops.facts import RunFacts
+
+        self.recover()
+        return RunFacts(View(self.repository, remote=remote), query)
 
     def experiment(self, name: str) -> ExperimentState:
         """Return what is said of an experiment: how its runs are compared, for everybody.

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gtrack.cli.commands.completion import command
 from gtrack.cli.shell_line import bash_word, read_line
 from gtrack.cli.shells import SCRIPTS
 
@@ -31,6 +32,7 @@ HOSTILE = [
     "h6\\n",
     "h7~|&<>{}[]!#",
 ]
+BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
 START = {
     "bash": ["bash", "--noprofile", "--norc", "-i"],
     "zsh": ["zsh", "-f", "-i"],
@@ -81,17 +83,33 @@ def typed(project, tmp_path):
     return type(project)(project.root, env)
 
 
-def press(project, name: str, lines: Sequence[str]) -> list[list[str]]:
+KEPT = {
+    "bash": (
+        ["bash", "--noprofile", "--norc", "-i"],
+        f"PS1=; bind 'set enable-bracketed-paste off'; . {BASH_COMPLETION}",
+    ),
+    "zsh": (["zsh", "-i"], "PS1=; unsetopt zle_bracketed_paste"),
+    "fish": (["fish", "-i"], "function fish_prompt; end; function fish_greeting; end"),
+}
+"""How a shell starts that reads its user's files, and what makes it quiet."""
+
+
+def press(project, name: str, lines: Sequence[str], *, start: Sequence[str] = (), prepare: str = "") -> list[list[str]]:
     """Type lines of keys into a shell, and return the arguments that gtrack was then called with, each time."""
     noted, found = project.root.parent / "noted", []
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        ["setsid", "--ctty", *START[name]], cwd=project.root, env=project.env, stdin=slave, stdout=slave, stderr=slave
+        ["setsid", "--ctty", *(start or START[name])],
+        cwd=project.root,
+        env=project.env,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
     )
     os.close(slave)
     try:
         os.set_blocking(master, False)
-        os.write(master, f"{PREPARE[name]}; echo REA''DY\n".encode())
+        os.write(master, f"{prepare or PREPARE[name]}; echo REA''DY\n".encode())
         wait(master, lambda seen: b"READY" in seen)
         for keys in lines:
             os.write(master, keys.encode())
@@ -174,6 +192,20 @@ def test_the_tabulator_completes_any_name_as_one_word_that_runs_nothing(typed, n
 def offered(project, line: str) -> list[str]:
     text = project.ok(_GTRACK_COMPLETE="fish_complete", COMP_WORDS=line)
     return [found.split("\t")[1] for found in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_the_examples_of_the_help_text_last_in_the_home_of_somebody_new(typed, tmp_path, name):
+    shell(name)
+    if name == "bash" and not os.path.exists(BASH_COMPLETION):
+        pytest.skip("needs bash-completion: apt-get install bash-completion")
+    home = tmp_path / "home"
+    home.mkdir()
+    new = type(typed)(typed.root, {**typed.env, "HOME": str(home)})
+    for example in command.examples:
+        assert new.run("bash", "-c", example).code == 0, example
+    start, prepare = KEPT[name]
+    assert press(new, name, ["gtrack show base-t\t\n"], start=start, prepare=prepare) == [["show", "base-two"]]
 
 
 def test_everything_that_has_a_name_is_offered(typed):

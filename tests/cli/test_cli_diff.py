@@ -251,6 +251,15 @@ def test_of_each_side_the_best_configuration_counts_and_that_is_told(project):
     assert "has runs of 2 configurations: the best by val_auc counts" in done.err
 
 
+def test_it_is_told_where_the_sides_were_run_with_different_params(project):
+    branches(project)
+    assert "was run with" not in project.gtrack("diff", "main..feature").err
+    seeds(project, 0.95, 0.95, params="lr=9", more=("-p", "depth=3"))
+    done = project.gtrack("diff", "main..feature")
+    assert "was run with other params (depth, lr) than main@" in done.err
+    assert "was run with other params (depth, lr) than" in project.ok("diff", "main..feature", "--md")
+
+
 def test_runs_of_uncommitted_code_count_only_when_asked_for(project):
     seeds(project, 0.88, 0.88)
     change(project, "print(2)\n", commit="second", branch="feature")
@@ -297,7 +306,7 @@ WRONG = [
     (["feature..main"], 3, "the other way round: gtrack diff main..feature"),
     (["main..main"], 3, "main and main are the same commit"),
     (["feature..HEAD"], 3, "gtrack diff A B"),
-    (["main..feature", "-m", "val_acu"], 3, "did you mean 'val_auc'"),
+    (["main..feature", "-m", "val_acu"], 2, "did you mean 'val_auc'"),
     (["main..feature", "--experiment", "other"], 3, "a finished run that matches"),
     (["main..feature", "--code"], 2, "gtrack diff A B --code"),
     (["last", "--where", "params.x = 1"], 2, "--ablation"),

@@ -129,3 +129,25 @@ def test_no_runs_are_an_export_too(project):
     assert project.ok("export", "jsonl", "-o", "-") == ""
     project.ok("export", "parquet", "--curves", "-o", "out")
     assert ds.dataset(project.root / "out/curves", partitioning="hive").count_rows() == 0
+
+
+def test_an_experiment_that_nobody_has_heard_of_is_named_with_the_nearest(runs):
+    done = runs.gtrack("export", "csv", "-o", "-", "--experiment", "chrun", "--experiment", "churn")
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    assert "no run is of an experiment 'chrun'; did you mean 'churn'? (gtrack experiment ls)" in done.err
+    done = runs.gtrack("export", "csv", "-o", "-", "--where", "metrics.acx > 0")
+    assert "no run has a metric acx; did you mean acc?" in done.err
+
+
+def test_code_that_nobody_looked_at_is_neither_clean_nor_edited(project):
+    project.ok("log", "a=1", "--name", "unseen", GTRACK_CODE="off")
+    project.ok("log", "a=1", "--name", "seen")
+    assert "dirty" not in json.loads(project.ok("show", "unseen", "--json"))["code"]
+    names = {where: [run["name"] for run in json.loads(project.ok("ls", "--json", "--where", where))]
+             for where in ("dirty = false", "dirty = true", "dirty IS NULL")}  # fmt: skip
+    assert names == {"dirty = false": ["seen"], "dirty = true": [], "dirty IS NULL": ["unseen"]}
+    rows = list(csv.DictReader(io.StringIO(project.ok("export", "csv", "-o", "-"))))
+    assert [(row["name"], row["dirty"]) for row in rows] == [("seen", "false"), ("unseen", "")]
+    project.ok("export", "parquet", "-o", "runs.parquet")
+    assert pq.read_table(project.root / "runs.parquet")["dirty"].to_pylist() == [False, None]
+    assert "clean" not in project.ok("show", "unseen")

@@ -111,6 +111,15 @@ def test_markdown_is_a_verdict_and_a_table(worse):
     assert "<" not in out
 
 
+def test_a_comment_says_what_it_was_compared_with_where_that_was_run_otherwise(worse):
+    worse.ok("log", "val_auc=0.9", "-p", "depth=@ada", "--experiment", "churn", "--name", "other")
+    done = worse.gtrack("gate", "--run", "other", "--against", "main", "-m", "val_auc", "--md")
+    assert done.out.splitlines()[-1].endswith("counts, run with no depth, lr=0.1")
+    found = json.loads(worse.gtrack("gate", "--run", "other", "--against", "main", "-m", "val_auc", "--json").out)
+    assert found["reference"]["alike"] is False
+    assert found["reference"]["remark"] in done.err
+
+
 def test_csv_has_a_row_for_each_check(worse):
     out = worse.gtrack("gate", "metrics.val_auc >= 0.87", "params.lr = 0.1", "--csv").out
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -194,7 +203,7 @@ def test_blame_as_data(worse):
 @pytest.mark.parametrize(
     ("asked", "code", "said"),
     [
-        (("val_auk",), 3, "did you mean 'val_auc'?"),
+        (("val_auk",), 2, "did you mean 'val_auc'?"),
         (("val_auc", "--branch", "nowhere"), 2, "no revision 'nowhere' here"),
         (("val_auc", "--since", "feature", "--branch", "main"), 2, "is not on the history of 'main'"),
         (("val_auc", "--experiment", "fraud"), 3, "no commit of HEAD has a finished run"),
@@ -228,3 +237,32 @@ def test_a_sparkline_shows_the_least_the_greatest_and_what_is_missing():
     assert sparkline([1.7e308, -1.7e308], Terminal(unicode=False)) == "@_"
     assert sparkline([2.0, 2.0], Terminal()) == "▅▅"
     assert sparkline([], Terminal()) == ""
+
+
+def test_a_metric_that_no_run_has_is_a_wrong_question_everywhere(worse):
+    for asked in (
+        ("best", "val_auk"),
+        ("blame", "val_auk"),
+        ("plot", "-m", "val_auk"),
+        ("ls", "--sort", "val_auk"),
+        ("ls", "--columns", "val_auk"),
+        ("diff", "main..feature", "-m", "val_auk"),
+        ("diff", "last~1", "last", "-m", "val_auk"),
+        ("gate", "--against", "main", "-m", "val_auk"),
+    ):
+        done = worse.gtrack(*asked)
+        assert (done.code, "did you mean" in done.err, "val_auc" in done.err) == (2, True, True), asked
+
+
+def test_a_clone_of_a_single_branch_is_told_what_fetches_the_runs(worse, tmp_path):
+    worse.git("branch", "-m", "gtrack", "runs")
+    worse.git("config", "gtrack.branch", "runs")
+    worse.git("clone", "-q", "--single-branch", "-o", "up", f"file://{worse.root}", str(tmp_path / "clone"))
+    clone = type(worse)(tmp_path / "clone", worse.env)
+    clone.git("config", "gtrack.branch", "runs")
+    hint = "git fetch up runs:refs/remotes/up/runs"
+    for asked in (("gate", "metrics.val_auc > 0"), ("blame", "val_auc"), ("diff", "HEAD~1..HEAD")):
+        done = clone.gtrack(*asked)
+        assert (done.code, hint in done.err) == (3, True), (asked, done.err)
+    clone.git(*hint.split()[1:])
+    assert clone.ok("gate", "metrics.val_auc > 0.8", "--against", "HEAD~1", "--tolerance", "0.1")

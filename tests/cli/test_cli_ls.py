@@ -22,12 +22,13 @@ from gtrack.cli.grouping import group_columns
 from gtrack.cli.ordering import split_list
 from gtrack.cli.terminal import Terminal
 from gtrack.cli.tree import tree_rows
+from gtrack.index.columns import line_of
 from gtrack.index.fields import Field
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.ops.experiments import set_protocol
-from gtrack.ops.grouping import group_runs
+from gtrack.ops.grouping import group_runs, grouping_columns
 from gtrack.reader import Repo
 
 HOSTILE = "evil\x1b[2J\x1b]0;title\x07name"
@@ -145,6 +146,25 @@ def test_any_field_of_the_filter_language_is_a_column(seeds):
     assert re.match(r"(just now|\d+ s ago) +[0-9a-f]{7} +0\.\d s", table[1])
 
 
+def test_a_bare_metric_with_a_goal_is_shown_by_its_best_as_it_is_sorted(project):
+    record(
+        project,
+        "for name, values in (('a', [0.9, 0.5]), ('b', [0.8, 0.7])):\n"
+        "    with gtrack.start_run(name) as run:\n"
+        "        run.define_metric('val_auc', goal='max')\n"
+        "        for step, value in enumerate(values):\n"
+        "            run.log({'val_auc': value, 'acc': value}, step=step)\n",
+    )
+    out = project.ok("ls", "--sort", "val_auc", "--columns", "name,val_auc,metrics.val_auc,acc")
+    assert [line.split() for line in out.splitlines()] == [
+        ["NAME", "val_auc", "max", "val_auc", "acc"],
+        ["a", "0.9", "0.5", "0.5"],
+        ["b", "0.8", "0.7", "0.7"],
+    ]
+    (best, _) = json.loads(project.ok("ls", "--sort", "val_auc", "--columns", "val_auc,metrics.val_auc", "--json"))
+    assert best == {"max(metrics.val_auc)": 0.9, "metrics.val_auc": 0.5}
+
+
 def test_what_is_the_same_in_all_is_left_out_and_named(seeds):
     done = seeds.gtrack("ls", "--columns", "name,params.*,experiment,metrics.val_auc", "--only-changed")
     assert done.out.splitlines()[0].split() == ["NAME", "lr", "seed", "val_auc"]
@@ -199,6 +219,18 @@ def test_groups_as_json_have_every_aggregate_and_the_ids_of_their_runs(seeds):
     assert "same in all: params.model=xgb" not in done.err  # a single row is not compared
     assert "1 of 2 groups" in done.err
     assert "same in all: params.model=xgb" in seeds.gtrack("ls", "--group-by", "configuration").err
+
+
+def test_groups_by_commit_are_headed_by_seven_digits_and_whole_for_programs(seeds):
+    commit = seeds.git("rev-parse", "HEAD").strip()
+    for field in ("commit", "code.commit"):
+        done = seeds.ok("ls", "--group-by", field)
+        assert done.splitlines()[1].split()[0] == commit[:7]
+        assert json.loads(seeds.ok("ls", "--group-by", field, "--json"))[0]["group"] == {"commit": commit}
+        assert rows(seeds.ok("ls", "--group-by", field, "--csv"))[0]["commit"] == commit
+    for field in ("id", "snapshot"):
+        cells = [line.split()[0] for line in seeds.ok("ls", "--group-by", field).splitlines()[1:]]
+        assert {len(cell) for cell in cells} == {7}
 
 
 def test_runs_without_the_value_are_a_group_and_nan_is_counted(project):
@@ -287,8 +319,10 @@ def test_the_best_of_several_values_stands_out_and_only_where_somebody_said_whic
         assert [style(run) for run in runs] == wanted
     assert with_best(column, runs, None).style is None
     assert with_best(column, runs[1:], "min").style is None
-    groups = group_runs(runs[:2], [Field("attributes", "name")], {"loss": Goal("min", "define_metric")})
-    shown = group_columns([Field("attributes", "name")], groups, {"loss": Goal("min", "name")}, ("mean",), Terminal())
+    by, goals = [Field("attributes", "name")], {"loss": Goal("min", "define_metric")}
+    lines = [line_of(run, grouping_columns(by, goals)) for run in runs[:2]]
+    groups = group_runs(lines, by, goals)
+    shown = group_columns(by, groups, {"loss": Goal("min", "name")}, ("mean",), Terminal())
     assert [shown[-1].style(group) for group in groups if shown[-1].style] == [(), ()]
 
 

@@ -26,11 +26,13 @@ from gtrack.cli.chart import painter
 from gtrack.cli.frames import frame, rate, sparkline, trend
 from gtrack.cli.table import display_width
 from gtrack.cli.terminal import Terminal
-from gtrack.cli.watching import Glance, Happenings
+from gtrack.cli.watching import Glance, Happenings, Watch
+from gtrack.clock import now_ns
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary, merge
 from gtrack.plot.charts import Curve, DrawnRun
+from gtrack.reader import Repo
 
 NOW = 1_795_271_130_000_000
 ENTER, LEAVE = b"\x1b[?1049h\x1b[?25l", b"\x1b[?25h\x1b[?1049l"
@@ -245,6 +247,31 @@ def test_once_shows_what_there_is_and_ends(project):
 def test_mistakes_are_told_before_the_screen_is_taken(project):
     for argv, code in ((["nosuch"], 3), (["--where", "x ="], 2), (["--interval", "0"], 2), (["--interval", "nan"], 2)):
         assert project.gtrack("watch", *argv).code == code
+
+
+def test_the_experiments_goal_and_metric_are_heeded(project):
+    for number in range(2):
+        project.ok("log", f"odd={number}", "acc=1", "val_loss=1", "test_loss=1", "--experiment", "churn")
+    assert "odd" not in project.ok("watch", "--once", COLUMNS="120")
+    project.ok("experiment", "set", "churn", "--metric", "odd", "--goal", "min")
+    with Repo(str(project.root), env=project.env) as repo:
+        watch = Watch(repo, ids=[], where=None, experiment=None, metrics=[])
+        glance = watch.look(now_ns() // 1000)
+    assert glance.metrics[0] == "odd"
+    assert glance.goals["odd"] == Goal("min", "experiment")
+
+
+def test_of_many_runs_that_have_ended_the_newest_twenty_are_listed_and_the_others_counted(project):
+    train = "with gtrack.start_run(f'run-{n:02}') as run: run.log({'a': n})"
+    code = f"import gtrack\nfor n in range(23):\n    {train}\n"
+    assert project.run(sys.executable, "-c", code, GTRACK_QUIET="1").code == 0
+    lines = project.ok("watch", "--once").splitlines()
+    assert lines[0].startswith("0 runs running, 23 ended")
+    assert [line.split()[1] for line in lines if " run-" in line][:20] == [f"run-{n:02}" for n in range(22, 2, -1)]
+    assert "run-02" not in "".join(lines)
+    assert "and 3 more" in lines
+    named = [f"run-{n:02}" for n in range(23)]
+    assert "run-00" in project.ok("watch", "--once", *named)
 
 
 def series(values):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,13 +15,18 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gtrack.errors import UsageError
+from gtrack.index.columns import CONFIGURATION, Column, Headline, line_of, newest_first
+from gtrack.index.configuration import configuration, leaf, sort_key
+from gtrack.index.facts import IndexedRuns
 from gtrack.index.fields import AGGREGATES, ATTRIBUTES, Field, Type, lookup
 from gtrack.index.filter import Between, Compare, DescendsFrom, Filter, In, IsNull, Like, Not, Regexp, parse
 from gtrack.index.nested import everything
 from gtrack.index.opening import open_store
 from gtrack.index.query import MOST_ORDERS, Order, Query, answer, parse_order, sort_states
-from gtrack.index.rows import decode, encode, rows_of
+from gtrack.index.rows import decode, encode, moment_of, rows_of
 from gtrack.index.store import Store
+from gtrack.model.goal import Goal
+from gtrack.model.nested import flatten
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
@@ -77,7 +83,7 @@ states = st.builds(
     id=st.text("0123456789abcdef", min_size=32, max_size=32),
     name=st.sampled_from(["churn", "Churn", "run 6", "x\ny"]),
     experiment=st.sampled_from(["default", "other"]),
-    status=st.sampled_from(["finished", "failed", "running"]),
+    status=st.sampled_from(["finished", "failed", "running", "lost"]),
     started=moments,
     ended=moments,
     parent=st.one_of(st.none(), hashes),
@@ -176,6 +182,7 @@ queries = st.builds(
     deleted=st.sampled_from([False, True, None, None]),
     order=orders,
     limit=st.sampled_from([None, 1, 2, 3]),
+    offset=st.integers(0, 2),
 )
 
 
@@ -210,7 +217,62 @@ def test_the_index_answers_as_going_through_all_runs_does(some: list[RunState], 
     with stored(some) as store:
         found, total = store.find(query, now_us=NOW)
     assert shown(found) == shown(expected.runs)
-    assert total == (expected.total if expected.runs else 0)
+    assert total == (expected.total if found else 0)
+
+
+columns = st.one_of(
+    fields,
+    st.builds(Headline, names, st.sampled_from([None, Goal("min", "experiment"), Goal("max", "name")])),
+    st.just(CONFIGURATION),
+)
+
+
+@claim
+@given(runs, queries, st.lists(columns, max_size=4), st.booleans())
+def test_columns_are_what_going_through_all_runs_gives(
+    some: list[RunState], query: Query, asked: list[Column], many: bool
+) -> None:
+    asked = asked * 30 if many else asked
+    expected = newest_first(line_of(run, asked) for run in some if query.selects(run, now_us=NOW))
+    with stored(some) as store:
+        found = IndexedRuns(store, query, NOW).lines(asked)
+        gone = [str(line[1]) for line in expected[:1]]
+        rest = IndexedRuns(store, query, NOW, without=gone).lines(asked)
+    assert repr(found) == repr(expected)
+    assert repr(rest) == repr(expected[1:])
+
+
+@claim
+@given(runs, queries)
+def test_what_runs_have_between_them_is_counted_as_going_through_all_does(some: list[RunState], query: Query) -> None:
+    chosen = [run for run in some if query.selects(run, now_us=NOW)]
+    pairs = [(run, key, summary.goal) for run in chosen for key, summary in run.metrics.items()]
+    leaves = [pair for run in chosen for pair in flatten(run.params)]
+    with stored(some) as store:
+        found = IndexedRuns(store, query, NOW)
+        assert found.metrics() == Counter(key for _, key, _ in pairs)
+        assert found.declared() == {(run.experiment, key) for run, key, goal in pairs if goal}
+        assert found.count("experiment") == Counter(run.experiment for run in chosen)
+        assert found.count("status") == Counter(run.status for run in chosen)
+        for key in KEYS:
+            saying = [(moment_of(run), run.id, goal) for run, of, goal in pairs if of == key and goal]
+            assert found.newest_goal(key) == max(saying, default=None)
+        assert found.params() >= {key for key, value in leaves if value is not None and not isinstance(value, dict)}
+        assert {run.id for run in store.unsettled()} == {run.id for run in some if _is_unsettled(run)}
+
+
+def _is_unsettled(run: RunState) -> bool:
+    return bool(run.future or run.concurrent or run.status == "lost" or any(each.fork for each in run.sessions))
+
+
+@claim
+@given(values, values, params, st.integers())
+def test_configurations_are_equal_where_all_params_but_seeds_are(
+    one: object, other: object, more: dict[str, object], seed: int
+) -> None:
+    alike, unlike = ({**more, "lr": one, "data.split_seed": seed}, {**more, "lr": other})
+    found = [configuration(RunState("a", "b", "c", "finished", params=each)) for each in (alike, unlike)]
+    assert (found[0] == found[1]) is (sort_key(leaf(one)) == sort_key(leaf(other)))
 
 
 @claim

@@ -104,3 +104,17 @@ def test_of_equal_extremes_the_smallest_step_is_named():
 def test_nothing_has_no_summary():
     with pytest.raises(ValueError, match="no summaries"):
         merge([])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *((field, 2**63) for field in ("step", "first_step", "argmin", "argmax", "count", "nan")),
+        *(("step", -(2**63) - 1), ("min", math.nan), ("max", math.nan)),
+    ],
+)
+def test_numbers_that_no_writer_writes_are_refused(field, value):
+    usual = MetricSummary.point(1.0, 1, 1).to_dict()
+    for data in ({**usual, field: value}, {**usual, field: value, "goal": "max"}):
+        with pytest.raises(ValueError, match="not a metric summary"):
+            MetricSummary.from_dict(data)

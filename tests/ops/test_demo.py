@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import gtrack
+from gtrack.cli.commands.demo import command
 from gtrack.errors import MissingExtraError, UsageError
 from gtrack.ops import demo
 
@@ -52,6 +53,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def test_the_third_clone_of_the_demo_sees_twelve_runs_of_three_endings(shown: Shown) -> None:
     assert shown.code == 0
     assert {status: len(runs) for status, runs in shown.runs().items()} == {"finished": 10, "failed": 1, "killed": 1}
+
+
+def test_the_example_of_the_help_text_leads_into_a_clone_of_the_demo(shown: Shown) -> None:
+    made, entered, _ = command.examples[1].split(" && ")
+    assert made == f"gtrack demo {shown.place.name}"
+    entered = entered.removeprefix("cd ")
+    assert (shown.place.parent / entered / ".git").is_dir()
 
 
 def test_both_pushes_at_once_reach_the_remote_of_the_demo(shown: Shown) -> None:

@@ -238,6 +238,77 @@ def test_of_several_configurations_the_best_counts_on_both_sides(trained):
         assert sum("was run in 2 configurations" in note for note in notes) == 2
 
 
+def compared(trained, **more):
+    """What the runs of HEAD are compared with, and what is told of it."""
+    with trained.save() as repo:
+        gate, notes = ask(repo, against="main", metrics=(AUC,), **more)
+    reference = gate.reference
+    assert [check.reference for check in gate.checks if check.kind == "comparison"]
+    return reference, [run.params["lr"] for run in reference.runs], [note for note in notes if "like those" in note]
+
+
+def test_a_search_at_the_reference_is_not_held_against_a_single_configuration(trained):
+    base, head = trained.history(2)
+    for lr, values in ((0.1, BAD), (0.2, GOOD)):
+        train(trained, base, values, params={"lr": lr})
+    train(trained, head, BAD, params={"lr": 0.1})
+    with trained.save() as repo:
+        gate, notes = ask(repo, against="main", metrics=(AUC,), min_runs=3, tolerance=0.01)
+    assert gate.passed
+    assert {run.params["lr"] for run in gate.reference.runs} == {0.1}
+    assert gate.reference.alike
+    assert f"main@{base[:7]} was run in 2 configurations: that of HEAD@{head[:7]} counts" in notes
+
+
+def test_commits_with_too_few_runs_like_the_candidates_are_passed_over(trained):
+    old, few, lone, head = trained.history(4)
+    train(trained, old, GOOD)
+    train(trained, few, BAD[:2])
+    trained.run(lone, 0.99, params={"lr": 7})
+    train(trained, head, GOOD)
+    reference, _, notes = compared(trained, min_runs=3)
+    assert (reference.label, len(reference.runs), reference.alike) == (f"main@{old[:7]}", 3, True)
+    assert notes == [f"main@{old[:7]} is the newest with 3 runs like those of HEAD@{head[:7]}"]
+
+
+def test_a_newer_commit_that_was_run_otherwise_is_passed_over_and_named(trained):
+    old, newer, head = trained.history(3)
+    train(trained, old, BAD, params={"lr": 0.1})
+    train(trained, newer, [0.9, 0.92], params={"lr": 0.2})
+    train(trained, head, BAD, params={"lr": 0.1})
+    reference, lrs, notes = compared(trained)
+    assert (reference.label, set(lrs)) == (f"main@{old[:7]}", {0.1})
+    assert notes == [
+        f"main@{old[:7]} is the newest with a run like those of HEAD@{head[:7]}; "
+        f"main@{newer[:7]} was run with lr=0.2, which came to 0.91"
+    ]
+
+
+def test_what_was_never_run_as_the_candidate_was_is_judged_by_its_best_configuration(trained):
+    base, lone, head = trained.history(3)
+    for lr, values in ((0.1, BAD), (0.2, GOOD)):
+        train(trained, base, values, params={"lr": lr})
+    trained.run(lone, 0.99, params={"lr": 7})
+    train(trained, head, GOOD, params={"lr": 0.3, "depth": 6})
+    reference, lrs, notes = compared(trained, min_runs=3)
+    assert (reference.label, set(lrs), reference.alike) == (f"main@{base[:7]}", {0.2}, False)
+    assert notes == [
+        f"of the 2 commits that could be compared with, none has 3 runs like those of HEAD@{head[:7]}: "
+        f"the best of 2 configurations of main@{base[:7]} counts, run with no depth, lr=0.2"
+    ]
+
+
+def test_where_no_commit_has_enough_runs_the_gate_fails_by_the_newest_like_the_candidates(trained):
+    few, lone, head = trained.history(3)
+    train(trained, few, GOOD[:2])
+    trained.run(lone, 0.99, params={"lr": 7})
+    train(trained, head, GOOD)
+    with trained.save() as repo:
+        gate, _ = ask(repo, against="main", metrics=(AUC,), min_runs=3)
+    assert (gate.verdict, gate.checks[0].subject) == ("fail", f"main@{few[:7]}")
+    assert gate.checks[0].problems == ("has 2 finished runs, 3 wanted",)
+
+
 def test_a_configuration_below_the_floor_is_not_the_best_and_the_floor_is_a_condition(trained):
     (head,) = trained.history(1)
     for lr, values, precision in ((0.1, BAD, 0.9), (0.2, GOOD, 0.5)):

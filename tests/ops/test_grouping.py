@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gtrack.index.columns import line_of, newest_first
 from gtrack.index.fields import Field, parse_field
 from gtrack.model.goal import Goal
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
-from gtrack.ops.grouping import AGGREGATES, aggregate, configuration, group_runs, is_seed
+from gtrack.ops.grouping import AGGREGATES, RunGroup, aggregate, configuration, grouping_columns, is_seed
+from gtrack.ops.grouping import group_runs as group_lines
 
 LR = Field("params", "lr")
 
@@ -23,6 +27,13 @@ def run(number: int, params: dict[str, object] | None = None, **metrics: float) 
     summaries = {key: MetricSummary.point(value, 0, 0) for key, value in metrics.items()}
     state = RunState(id=f"{number:032x}", name=f"run-{number}", experiment="churn", status="finished", started=number)
     return replace(state, params=params or {}, metrics=summaries)
+
+
+def group_runs(
+    runs: Iterable[RunState], by: Sequence[Field], metrics: dict[str, Goal | None] | None = None
+) -> list[RunGroup]:
+    columns = grouping_columns(by, metrics)
+    return group_lines(newest_first(line_of(run, columns) for run in runs), by, metrics)
 
 
 params = st.fixed_dictionaries(
@@ -34,7 +45,7 @@ params = st.fixed_dictionaries(
 def test_groups_part_the_runs_and_do_not_depend_on_their_order(given_params):
     runs = [run(i, each) for i, each in enumerate(given_params)]
     groups = group_runs(runs, [LR, Field("params", "b")])
-    assert sorted(r.id for group in groups for r in group.runs) == [r.id for r in runs]
+    assert sorted(each for group in groups for each in group.runs) == [r.id for r in runs]
     assert len({repr(group.values) for group in groups}) == len(groups)
     backwards = group_runs(reversed(runs), [LR, Field("params", "b")])
     assert repr(backwards) == repr(groups)
@@ -80,7 +91,7 @@ def test_a_metric_that_is_all_nan_is_counted_as_such():
 
 def test_seeds_tell_no_configurations_apart():
     runs = [run(i, {"lr": 0.1, "seed": i, "model": {"depth": 3, "random_state": i}}) for i in range(3)]
-    fields = configuration(runs)
+    fields = configuration({key for run in runs for key, _ in flatten(run.params)})
     assert [str(field) for field in fields] == ["params.lr", "params.model.depth"]
     assert len(group_runs(runs, fields)) == 1
     assert [is_seed(key) for key in ("seed", "a.random_seed", "split_seed", "seeds", "seedling")] == [True] * 3 + [

@@ -261,11 +261,11 @@ def test_a_filter_that_sqlite_cannot_take_costs_no_index(place):
         store = open_index(repo)
 
         def question(index):
-            with index._reading() as db:
+            with index.reading() as db:
                 db.execute("SELECT no_such_function(1)")
 
         with pytest.raises(sqlite3.OperationalError):
-            View(repo)._ask(question)
+            View(repo).ask(question)
         assert open_index(repo) is store
 
 

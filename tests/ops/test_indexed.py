@@ -193,6 +193,9 @@ def test_the_first_push_folds_nothing_again(world, many, monkeypatch):
     assert seen == []
 
 
+DAY = 86_400_000_000
+
+
 def test_time_alone_changes_a_run(world, monkeypatch):
     now = now_ns() // 1000
     folder = names.run_dir("a" * 32)
@@ -207,6 +210,23 @@ def test_time_alone_changes_a_run(world, monkeypatch):
     states = {state.id: state for state in View(world.repo).states()}
     assert (states["a" * 32].name, states["a" * 32].status) == ("late", "lost")
     assert seen == ["a" * 32]
+
+
+@pytest.mark.parametrize("steps", [(2 * DAY, 0), (2 * DAY, DAY * 3 // 2, 0), (2 * DAY, 0, 2 * DAY, 0)])
+def test_what_a_clock_far_ahead_has_changed_is_changed_back_when_it_is_right_again(world, monkeypatch, steps):
+    now = now_ns() // 1000
+    folder = names.run_dir("a" * 32)
+    world.add(LOCAL, {f"{folder}/run.yaml": yaml.dump(facts_of("a" * 32, name="early") | {"started": iso(now)})})
+    world.add(LOCAL, event(folder, {"kind": "rename", "name": "late"}, now + DAY * 5 // 4))
+    world.add(LOCAL, run_files("b" * 32))
+    for ahead in steps:
+        for module in (indexed, sys.modules["gtrack.ops.view"]):
+            monkeypatch.setattr(module, "now_ns", lambda ahead=ahead: (now + ahead) * 1000)
+        found = View(world.repo).state("a" * 32), {s.id: s for s in View(world.repo).states()}["a" * 32]
+        assert {(s.name, s.status) for s in found} == {("late", "lost") if ahead else ("early", "running")}
+    seen = folded(monkeypatch)
+    assert len(View(world.repo).states()) == 2
+    assert seen == []
 
 
 def test_live_runs_join_what_the_index_finds(world, tmp_path):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gtrack.errors import UsageError
+from gtrack.index.columns import line_of
 from gtrack.index.fields import Field
 from gtrack.model.experiment import ExperimentState
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
-from gtrack.model.statistics import sample, welch
+from gtrack.model.statistics import Interval, Sample, sample, welch
 from gtrack.model.summary import MetricSummary, merge
 from gtrack.ops import goals
-from gtrack.ops.leaderboard import configuration, leaderboard, value_of, varying_params
+from gtrack.ops import leaderboard as boards
+from gtrack.ops.leaderboard import Leaderboard, Row, configuration, entries, entry_columns, value_of, varying_params
 
 HIGHER, LOWER, GUESSED = Goal("max", "experiment"), Goal("min", "define_metric"), Goal("max", "name")
 
@@ -31,6 +35,50 @@ def run(number: int, auc: object = None, params: dict[str, object] | None = None
 
 def seeds(first: int, lr: float, *values: float) -> list[RunState]:
     return [run(first + i, value, {"lr": lr, "seed": i}) for i, value in enumerate(values)]
+
+
+@dataclass(frozen=True)
+class Told:
+    """A row with its runs in place of their entries."""
+
+    rank: int | None
+    runs: tuple[RunState, ...]
+    values: tuple[float, ...]
+    of: int
+    sample: Sample
+    group: tuple[object, ...]
+    delta: Interval | None
+    baseline: bool
+
+    @property
+    def best(self) -> RunState:
+        return self.runs[0]
+
+
+def leaderboard(
+    runs: Iterable[RunState],
+    metric: str,
+    goal: Goal,
+    *,
+    meets: Callable[[RunState], bool] | None = None,
+    baseline: RunState | None = None,
+    by: Sequence[Field] = (),
+    single: bool = False,
+    **asked: Any,
+) -> Leaderboard:
+    every = list(runs)
+    known = {run.id: run for run in [*every, *([baseline] if baseline else [])]}
+    columns = entry_columns(metric, goal, by, single=single)
+    found = {run.id: entries([line_of(run, columns)], grouped=bool(by))[0] for run in known.values()}
+    good = None if meets is None else frozenset(run.id for run in every if meets(run))
+    base = None if baseline is None else found[baseline.id]
+    board = boards.leaderboard([found[run.id] for run in every], metric, goal, good=good, baseline=base, **asked)
+
+    def told(row: Row) -> Any:
+        members = tuple(known[entry.id] for entry in row.runs)
+        return Told(row.rank, members, row.values, row.of, row.sample, row.group, row.delta, row.baseline)
+
+    return replace(board, rows=tuple(map(told, board.rows)), baseline=board.baseline and told(board.baseline))
 
 
 def ranked(board) -> list[tuple[int | None, list[str]]]:
@@ -230,3 +278,13 @@ def test_a_mistyped_metric_is_answered_with_the_nearest() -> None:
     assert goals.near_metrics("val_acu", [declaring(1, val_auc="", loss="")]) == ["val_auc"]
     assert goals.near_metrics("AUC", [run(1, 0.5)]) == ["auc"]
     assert goals.near_metrics("zzz", [run(1, 0.5)]) == []
+
+
+@given(some, st.sampled_from([HIGHER, LOWER, GUESSED]), st.integers(1, 3), st.integers(0, 4), st.integers(0, 11))
+def test_so_many_rows_are_the_first_of_all_and_the_baseline_keeps_its_place(every, goal, least, limit, at) -> None:  # type: ignore[no-untyped-def]
+    runs = [run(i, v, {"lr": lr, "seed": s}, status=status) for i, (v, lr, s, status) in enumerate(every)]
+    base = runs[at] if at < len(runs) else None
+    full = leaderboard(runs, "auc", goal, min_runs=least, baseline=base)
+    part = leaderboard(runs, "auc", goal, min_runs=least, baseline=base, limit=limit)
+    assert full.total == len(full.rows)
+    assert repr(part) == repr(replace(full, rows=full.rows[:limit]))

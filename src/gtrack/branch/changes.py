@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gtrack.branch.bounded import run_bounded
+from gtrack.branch.bounded import run_on_trees
 from gtrack.branch.objects import TREE_MODE
 from gtrack.branch.repository import Repository
 from gtrack.format.names import split_path
@@ -45,7 +45,7 @@ def changes(repo: Repository, one: str, other: str) -> Changes:
     if repo.git is None:
         return _walk(repo, one, other)
     args = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", one, other, "--"]
-    raw = run_bounded(repo, [*args, "runs/", "experiments/"])
+    raw = run_on_trees(repo, [*args, "runs/", "experiments/"], [one, other])
     paths = raw.decode("utf-8", "surrogateescape").split("\0")[:-1]
     places = (split_path(path) for path in paths)
     runs = frozenset(place[0] for place in places if place is not None)

@@ -15,6 +15,7 @@ from gtrack.cli.ordering import split_list
 from gtrack.cli.output import Column
 from gtrack.errors import UsageError
 from gtrack.index.fields import ATTRIBUTES, Field
+from gtrack.model.goal import Goal
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.text import clean
@@ -29,7 +30,12 @@ _GLOB = frozenset("*?[")
 
 
 def choose_columns(
-    texts: Iterable[str], runs: Sequence[RunState], base: Sequence[RunColumn], keys: Keys, now_us: int
+    texts: Iterable[str],
+    runs: Sequence[RunState],
+    base: Sequence[RunColumn],
+    keys: Keys,
+    goal: Callable[[str], Goal | None],
+    now_us: int,
 ) -> list[RunColumn]:
     """Return the columns that were asked for, each once, in that order; those that a pattern finds sorted by name.
 
@@ -38,6 +44,8 @@ def choose_columns(
         runs: The runs that are listed: what a pattern finds is what one of them has.
         base: The columns every listing starts with.
         keys: The keys there are.
+        goal: Which way a metric is better, where known: a bare metric with a declared goal is shown as its best, as in
+            any listing, and by ``metrics.`` in front as its last value.
         now_us: The present, microseconds since the epoch.
 
     Raises:
@@ -49,7 +57,7 @@ def choose_columns(
         if item in usual:
             chosen.setdefault(item, usual[item])
             continue
-        for field in _matching(item, runs) if _GLOB & set(item) else [keys.resolve(item, "--columns")]:
+        for field in _matching(item, runs) if _GLOB & set(item) else [_named(item, keys, goal)]:
             name = str(field)
             chosen.setdefault(name, usual[name] if name in usual else field_column(field, now_us))
     if not chosen:
@@ -83,6 +91,12 @@ def unique_headings(columns: Sequence[RunColumn]) -> list[RunColumn]:
         else column
         for column in columns
     ]
+
+
+def _named(name: str, keys: Keys, goal: Callable[[str], Goal | None]) -> Field:
+    field = keys.resolve(name, "--columns")
+    known = goal(field.key) if field == Field("metrics", name) else None
+    return replace(field, aggregate=known.direction) if known is not None and known.declared else field
 
 
 def _matching(pattern: str, runs: Sequence[RunState]) -> list[Field]:

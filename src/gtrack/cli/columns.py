@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gtrack.cli.fields import ago, duration, status_mark, status_style, value_text
@@ -25,6 +25,7 @@ __all__ = [
     "facts",
     "field_column",
     "main_metrics",
+    "main_of",
     "metric_column",
     "metric_columns_for_csv",
     "metric_goals",
@@ -170,8 +171,17 @@ def facts(base: Sequence[RunColumn]) -> list[RunColumn]:
 
 def main_metrics(runs: Sequence[RunState], limit: int = 3) -> list[str]:
     """Return the metrics to show unasked: those with a goal, then validation and test metrics, then the commonest."""
-    count: Counter[str] = Counter(key for run in runs for key in run.metrics)
-    goals = metric_goals(runs)
+    return main_of(Counter(key for run in runs for key in run.metrics), metric_goals(runs), limit)
+
+
+def main_of(count: Mapping[str, int], goals: Container[str], limit: int = 3) -> list[str]:
+    """Return the metrics to show unasked, as :func:`main_metrics` does.
+
+    Args:
+        count: The metrics, each with the number of runs that have it.
+        goals: Those of them that have a goal.
+        limit: The most to return.
+    """
 
     def rank(key: str) -> tuple[bool, bool, int, str]:
         return key not in goals, not key.lower().startswith(("val", "test", "eval")), -count[key], key

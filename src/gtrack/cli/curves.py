@@ -89,7 +89,7 @@ def wanted_metrics(patterns: Sequence[str], runs: Sequence[RunState], first: str
         first: The metric that the runs are compared by, if there is one: the first of the main ones.
 
     Raises:
-        NotFoundError: A key is no metric of these runs; the message names the nearest.
+        UsageError: A key is no metric of these runs; the message names the nearest.
     """
     known = sorted({key for run in runs for key in run.metrics})
     if not patterns:
@@ -113,7 +113,8 @@ def drawn_runs(
         The runs as they are drawn, and the metrics with their goals.
 
     Raises:
-        NotFoundError: A metric, also one to stand below, is none of these runs'.
+        NotFoundError: These runs have no metrics.
+        UsageError: A metric, also one to stand below, is none of these runs'.
     """
     states = [run.state for run in runs]
     goals = Goals(repo)
@@ -163,8 +164,8 @@ def wanted_charts(
     return charts
 
 
-def _no_metric(name: str, known: Sequence[str], *, of_axis: bool = False) -> NotFoundError:
+def _no_metric(name: str, known: Sequence[str], *, of_axis: bool = False) -> UsageError:
     close = difflib.get_close_matches(name[:100], known[:5000], 3)
     meant = f"; did you mean {' or '.join(map(clean, close))}?" if close else ""
     what = "is neither step, time, relative, nor a metric of these runs" if of_axis else "is no metric of these runs"
-    return NotFoundError(f"{clean(name):.80} {what}{meant}", hint="gtrack ls --csv shows the metrics of each run")
+    return UsageError(f"{clean(name):.80} {what}{meant}", hint="gtrack ls --csv shows the metrics of each run")

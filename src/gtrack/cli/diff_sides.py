@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
+from gtrack.cli.data_columns import data_column
 from gtrack.cli.diff_code import counts, file_lines
 from gtrack.cli.diff_markdown import inert, markdown, sentence
 from gtrack.cli.diff_report import Block, Excerpt, value_table
 from gtrack.cli.diff_tables import delta_text, verdict_style, verdict_text
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.measured import measured
+from gtrack.cli.measured import measured, plus_minus
 from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading, render_table
@@ -105,7 +105,7 @@ def _cells(metric: Measured, terminal: Terminal) -> list[str]:
 
 def _legend(sides: Sides, terminal: Terminal) -> list[str]:
     """Say what the numbers mean, as far as there are such numbers."""
-    sign = "±" if terminal.unicode else "+-"
+    sign = plus_minus(terminal)
     out = []
     if any(m.delta.half_width is not None for m in sides.metrics):
         out.append(f"{sign}: standard deviation of the runs; of the difference, half of Welch's 95 % interval")
@@ -128,16 +128,8 @@ def _changes(params: Block, code: Excerpt) -> str:
 
 
 def _columns() -> list[Column[Measured]]:
-    def column(name: str, part: str | None = None) -> Column[Measured]:
-        def value(metric: Measured) -> object:
-            found = metric.to_dict()[name]
-            return found if part is None else found.get(part) if isinstance(found, dict) else None
-
-        title = name if part is None else f"{name}.{part}"
-        return Column(title, Heading(title), value)
-
-    sides: Sequence[Column[Measured]] = [
-        column(side, part) for side in ("left", "right") for part in ("n", "mean", "std", "nan")
-    ]
+    columns: list[Column[Measured]] = [data_column("key")]
+    for side in ("left", "right"):
+        columns += [data_column(side, part) for part in ("n", "mean", "std", "nan")]
     names = ("difference", "low", "high", "df", "verdict", "goal", "goal_source")
-    return [column("key"), *sides, *(column(name) for name in names)]
+    return columns + [data_column(name) for name in names]

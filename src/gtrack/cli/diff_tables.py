@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gtrack.cli.data_columns import data_column
 from gtrack.cli.diff_markdown import inert_columns
 from gtrack.cli.diff_rows import both_texts
 from gtrack.cli.fields import plural, value_text
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.measured import measured
+from gtrack.cli.measured import measured, plus_minus
 from gtrack.cli.output import Column, Output, emit, to_json
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
@@ -143,16 +144,13 @@ def _base(found: Ablation, terminal: Terminal) -> str:
 
 
 def _plain_columns() -> list[Column[Effect]]:
-    def column(name: str) -> Column[Effect]:
-        return Column(name, Heading(name), lambda effect: effect.to_dict().get(name))
-
     names = ("key", "change", "a", "b", "n", "mean", "std", "delta", "low", "high", "verdict", "also", "runs")
-    return [column(name) for name in names]
+    return [data_column(name) for name in names]
 
 
 def _remarks(found: Ablation, terminal: Terminal) -> list[str]:
     """Say what the numbers are, and which runs are not in the table."""
-    sign = "±" if terminal.unicode else "+-"
+    sign = plus_minus(terminal)
     out = []
     if not found.effects:
         out.append("no run differs from the base in one param alone")

@@ -50,11 +50,11 @@ def frame(glance: Glance, terminal: Terminal, paint: Paint, *, height: int | Non
     lines = [terminal.style(f"{what}, {instant(glance.now_us)[11:]}", "bold"), ""]
     if not glance.states:
         return [*lines, "Nothing runs here. A run that starts is shown at once."][:height]
-    table = _table(glance, terminal)
-    if height is not None and len(lines) + len(table) > height:
+    table, more = _table(glance, terminal), len(glance.states) - len(glance.runs)
+    if height is not None and len(lines) + len(table) + bool(more) > height:
         hidden = len(lines) + len(table) + 1 - height
-        table = [*table[:-hidden], terminal.style(f"and {hidden} more", "dim")]
-    lines += table
+        table, more = table[:-hidden], more + hidden
+    lines += [*table, terminal.style(f"and {more} more", "dim")] if more else table
     return lines + _chart(glance, terminal, paint, None if height is None else height - len(lines))
 
 
@@ -71,7 +71,7 @@ def _table(glance: Glance, terminal: Terminal) -> list[str]:
     if terminal.unicode and glance.metrics:
         heads.append(Heading(_short(glance.metrics[0]), shrinks_to=_SPARK, drop=6))
     rows, styles = [], []
-    for state, run in zip(glance.states, glance.runs, strict=True):
+    for state, run in zip(glance.states, glance.runs, strict=False):  # the others are only counted
         cells, style = _row(state, run.curves, glance, terminal)
         rows.append(cells[: len(heads)])
         styles.append(style)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gtrack.cli.data_columns import data_column
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, plus_minus
@@ -106,21 +107,17 @@ def _markdown(gate: Gate, terminal: Terminal) -> str:
     # As the one cell of a table's head, the sentence is escaped like any other cell.
     sentence = markdown_table([_verdict(gate, terminal)], []).splitlines()[0].strip("| ")
     mark = _MARKS[gate.verdict if gate.passed or gate.verdict == "fail" else "fail"]
-    return f"{mark} **gtrack gate:** {sentence}\n\n{table}"
+    text = f"{mark} **gtrack gate:** {sentence}\n\n{table}"
+    if gate.reference is None or not gate.reference.remark:
+        return text
+    from gtrack.cli.diff_markdown import sentence as inert_sentence
+
+    return f"{text}\n{inert_sentence(clean(gate.reference.remark))}\n"
 
 
 def _columns() -> list[Column[Check]]:
     names = ("kind", "verdict", "subject", "against", "difference", "low", "high", "df", "operator", "threshold")
-    columns: list[Column[Check]] = [_column(name) for name in (*names, "tolerance", "goal")]
+    columns: list[Column[Check]] = [data_column(name) for name in (*names, "tolerance", "goal")]
     for side in ("candidate", "reference"):
-        columns += [_column(side, part) for part in ("n", "mean", "std", "nan")]
+        columns += [data_column(side, part) for part in ("n", "mean", "std", "nan")]
     return [*columns, Column("problems", Heading("problems"), lambda check: "; ".join(check.problems))]
-
-
-def _column(name: str, part: str | None = None) -> Column[Check]:
-    def value(check: Check) -> object:
-        found = check.to_dict()[name]
-        return found if part is None else found.get(part) if isinstance(found, dict) else None
-
-    title = name if part is None else f"{name}.{part}"
-    return Column(title, Heading(title), value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from gtrack.model.goal import Goal
@@ -53,10 +53,13 @@ class Goals:
 
     def protocol(self, runs: Sequence[RunState]) -> ExperimentState | None:
         """Return how runs are compared, where all are of one experiment that says so."""
-        names = {run.experiment for run in runs}
-        if len(names) != 1 or self._remote is not None:
+        return self.protocol_of({run.experiment for run in runs})
+
+    def protocol_of(self, experiments: Collection[str]) -> ExperimentState | None:
+        """Return how the runs of experiments are compared, where it is one alone that says so."""
+        if len(experiments) != 1 or self._remote is not None:
             return None
-        (name,) = names
+        (name,) = experiments
         if name not in self._protocols:
             from gtrack.ops.experiments import experiment_of
 

@@ -17,7 +17,8 @@ from gtrack.cli.grouping import (
 from gtrack.cli.ordering import split_list
 from gtrack.cli.output import emit
 from gtrack.cli.selection import Listing
-from gtrack.ops.grouping import group_runs
+from gtrack.ops.goals import goal_said
+from gtrack.ops.grouping import group_runs, grouping_columns
 
 __all__ = ["print_groups"]
 
@@ -35,16 +36,18 @@ def print_groups(listing: Listing, by: Sequence[str], aggregates: Sequence[str],
         UsageError: There is no such field or aggregate.
     """
     named, orders = read_aggregates(aggregates), listing.orders
-    runs = [run.state for run in listing.find(ordered=False)]
-    if not runs and listing.output.form is None:
+    facts = listing.facts()
+    if not facts.total and listing.output.form is None:
         listing.say_nothing()
         return
     listing.say_where()
-    fields = group_fields(by, listing.keys, runs)
-    shown = [*(metrics or listing.main_metrics(runs)), *(o.field.key for o in orders if o.field.scope == "metrics")]
+    fields = group_fields(by, listing.keys, facts)
+    shown = [*(metrics or listing.main_of(facts)), *(o.field.key for o in orders if o.field.scope == "metrics")]
     keys = [key for key in dict.fromkeys(shown) if not any(f.scope == "metrics" and f.key == key for f in fields)]
-    goals = {key: listing.goals.among(key, runs) for key in keys}
-    groups = sort_groups(group_runs(runs, fields, goals), fields, orders, named)
+    protocol = listing.goals.protocol_of(facts.experiments)
+    goals = {key: goal_said(key, facts.declared_goal(key), protocol) for key in keys}
+    lines = facts.lines(*grouping_columns(fields, goals))
+    groups = sort_groups(group_runs(lines, fields, goals), fields, orders, named)
     if listing.selection.reverse and not orders:
         groups.reverse()
     total = len(groups)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from gtrack.cli.fields import value_text
 from gtrack.cli.keys import Keys
 from gtrack.cli.measured import mean_and_spread
 from gtrack.cli.ordering import split_list
@@ -12,12 +14,15 @@ from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.errors import UsageError
-from gtrack.index.fields import Field, Value
+from gtrack.ids import SHORT
+from gtrack.index.fields import Field, Type, Value
 from gtrack.index.query import Order
 from gtrack.model.goal import Goal
-from gtrack.model.state import RunState
 from gtrack.ops.grouping import AGGREGATES, Aggregate, RunGroup, configuration, sort_key
 from gtrack.text import clean
+
+if TYPE_CHECKING:
+    from gtrack.ops.facts import RunFacts
 
 __all__ = [
     "CONFIGURATION",
@@ -49,13 +54,13 @@ def read_aggregates(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(names) or _DEFAULT
 
 
-def group_fields(texts: Iterable[str], keys: Keys, runs: Sequence[RunState]) -> list[Field]:
+def group_fields(texts: Iterable[str], keys: Keys, facts: RunFacts) -> list[Field]:
     """Return the fields to group by.
 
     Args:
         texts: Each one or several names, separated by commas; ``configuration`` stands for all params but seeds.
         keys: The keys there are.
-        runs: The runs that are grouped.
+        facts: What is known of the runs that are grouped.
 
     Raises:
         UsageError: No run has such a thing; the message names near misses.
@@ -63,7 +68,7 @@ def group_fields(texts: Iterable[str], keys: Keys, runs: Sequence[RunState]) -> 
     fields: dict[Field, None] = {}
     for item in (item for text in texts for item in split_list(text)):
         if item == CONFIGURATION:
-            fields |= dict.fromkeys(configuration(runs))
+            fields |= dict.fromkeys(configuration(facts.params))
         else:
             fields[keys.resolve(item, "--group-by")] = None
     return list(fields)
@@ -107,7 +112,7 @@ def group_dict(by: Sequence[Field], metrics: Mapping[str, Goal | None]) -> Calla
             "group": {str(field): value for field, value in zip(by, group.values, strict=True)},
             "n": len(group.runs),
             "metrics": {key: {**each.to_dict(), **_goal_dict(metrics[key])} for key, each in group.metrics.items()},
-            "runs": [run.id for run in group.runs],
+            "runs": list(group.runs),
         }
 
     return to_dict
@@ -152,11 +157,15 @@ def _reader(field: Field, by: Sequence[Field], aggregate: str) -> Callable[[RunG
 
 def _field_column(field: Field, at: int, by: Sequence[Field]) -> GroupColumn:
     same = sum(other.key == field.key for other in by) > 1
-    text = str(field) if same or field.scope not in ("params", "tags", "metrics") else field.key
-    numeric = field.scope == "metrics"
-    return Column(
-        str(field), Heading(clean(text), right=numeric, shrinks_to=8), lambda group: group.values[at], style=None
-    )
+    head = str(field) if same or field.scope not in ("params", "tags", "metrics") else field.key
+    short = field.type is Type.HASH
+    heading = Heading(clean(head), right=field.scope == "metrics", shrinks_to=None if short else 8)
+
+    def text(group: RunGroup) -> str:
+        value = group.values[at]
+        return value[:SHORT] if short and isinstance(value, str) else value_text(value)
+
+    return Column(str(field), heading, lambda group: group.values[at], text)
 
 
 def _plain_column(key: str, name: str, goal: Goal | None, groups: Sequence[RunGroup]) -> GroupColumn:

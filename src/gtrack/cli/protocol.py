@@ -14,7 +14,7 @@ from gtrack.clock import iso, now_ns
 from gtrack.ids import SHORT
 from gtrack.index.filter import fields, parse
 from gtrack.model.goal import usual_direction
-from gtrack.ops.goals import declared_goal, goal_for, near_metrics, test_metric_warning
+from gtrack.ops.goals import near_names, test_metric_warning
 from gtrack.ops.leaderboard import Row, value_of
 from gtrack.ops.overview import Overview
 from gtrack.ops.rivals import Rivals
@@ -28,9 +28,11 @@ def describe_protocol(found: Rivals) -> str:
     state = found.protocol
     said = []
     if state.metric is not None:
-        said.append(f"{clean(state.metric)}, {describe_goal(goal_for(state.metric, found.runs, state))}")
+        said.append(f"{clean(state.metric)}, {describe_goal(found.goal(state.metric))}")
     if state.floor is not None:
-        said.append(f"floor {clean(state.floor)} (met by {len(found.good):,} of {plural(len(found.runs), 'run')})")
+        total = found.facts.total
+        met = total if found.good is None else len(found.good)
+        said.append(f"floor {clean(state.floor)} (met by {met:,} of {plural(total, 'run')})")
     if state.baseline is not None:
         name = f" {clean(found.baseline.name)}" if found.baseline else ""
         said.append(f"baseline {state.baseline[:SHORT]}{name}")
@@ -45,7 +47,7 @@ def doubts(found: Rivals, changes: Mapping[str, object | None], near: Sequence[s
         changes: What was set.
         near: Experiments with runs that may have been meant, where this one has none.
     """
-    out = [] if found.runs else [f"no run is of an experiment {clean(found.protocol.name)} yet{_meant(near)}"]
+    out = [] if found.facts.total else [f"no run is of an experiment {clean(found.protocol.name)} yet{_meant(near)}"]
     if changes.get("metric") is not None or changes.get("goal") is not None:
         out += _about_metric(found)
     if changes.get("floor") is not None:
@@ -60,11 +62,12 @@ def _about_metric(found: Rivals) -> Iterator[str]:
     if key is None:
         return
     shown = clean(key)
-    if found.runs and not any(key in run.metrics for run in found.runs):
-        yield f"no run of it has a metric {shown} yet{_meant(near_metrics(key, found.runs))}"
+    metrics = found.facts.metrics
+    if found.facts.total and key not in metrics:
+        yield f"no run of it has a metric {shown} yet{_meant(near_names(key, metrics))}"
     if (warning := test_metric_warning(key)) is not None:
         yield f"warning: {clean(warning)}"
-    goal, declared, usual = goal_for(key, found.runs, state), declared_goal(key, found.runs), usual_direction(key)
+    goal, declared, usual = found.goal(key), found.facts.declared_goal(key), usual_direction(key)
     if goal is None:
         yield f"nobody says which way {shown} is better: add --goal min or --goal max"
     elif state.goal is not None and declared not in (None, state.goal):
@@ -74,14 +77,14 @@ def _about_metric(found: Rivals) -> Iterator[str]:
 
 
 def _about_floor(found: Rivals) -> Iterator[str]:
-    if found.protocol.floor is None or not found.runs:
+    if found.protocol.floor is None or not found.facts.total:
         return
-    known = {key for run in found.runs for key in run.metrics}
+    known = found.facts.metrics
     for field in sorted(fields(parse(found.protocol.floor)), key=str):
         if field.scope == "metrics" and field.key not in known:
-            near = near_metrics(field.key, found.runs)
+            near = near_names(field.key, known)
             yield f"no run of it has the floor's metric {clean(field.key)} yet{_meant(near)}"
-    if not found.good:
+    if found.good is not None and not found.good:
         yield "no run of it meets that floor"
 
 
@@ -97,7 +100,7 @@ def _about_baseline(found: Rivals) -> Iterator[str]:
         yield f"the baseline is {clean(run.status)}, not finished"
     if state.metric is not None and state.metric not in run.metrics:
         yield f"the baseline has no {clean(state.metric)}"
-    if state.floor is not None and run.id not in found.good and run.experiment == state.name:
+    if found.good is not None and run.id not in found.good and run.experiment == state.name:
         yield "the baseline does not meet the floor"
 
 
@@ -175,9 +178,9 @@ def overview_rows(seen: Overview, remarks: Sequence[str], terminal: Terminal) ->
     rows.append(("runs", f"{seen.runs:,}" + (f" ({counts})" if counts else "")))
     if seen.last is not None:
         rows.append(("last run", f"{seen.last.id[:SHORT]} {clean(seen.last.name)}, {ago(seen.last.started, now)}"))
-    if seen.best is not None:
+    if seen.best is not None and seen.best_run is not None:
         value = _best(seen.best, terminal)
-        best = f"{value} (n={seen.best.sample.n:,}): {seen.best.best.id[:SHORT]} {clean(seen.best.best.name)}"
+        best = f"{value} (n={seen.best.sample.n:,}): {seen.best_run.id[:SHORT]} {clean(seen.best_run.name)}"
         rows.append(("best", best))
     if state.updated is not None:
         rows.append(("last edited", f"{instant(state.updated)} by {clean(state.author.partition(' <')[0])}"))

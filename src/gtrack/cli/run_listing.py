@@ -103,7 +103,9 @@ def _chosen(listing: Listing, shown: Shown, runs: Sequence[RunState]) -> _Table:
     """Return exactly the columns that were asked for, those in which runs differ."""
     base = run_columns(listing.now_us, listing.terminal)
     if shown.columns:
-        columns = choose_columns(shown.columns, runs, base, listing.keys, listing.now_us)
+        columns = choose_columns(
+            shown.columns, runs, base, listing.keys, lambda key: listing.goals.among(key, runs), listing.now_us
+        )
     else:
         params = shown.params or sorted({key for run in runs for key, _ in flatten(run.params)})
         metrics = shown.metrics or listing.main_metrics(runs)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gtrack.cli.columns import main_metrics
+from gtrack.cli.columns import main_metrics, main_of
 from gtrack.cli.fields import plural
 from gtrack.cli.goals import Goals
 from gtrack.cli.invocation import Invocation
@@ -24,6 +24,8 @@ from gtrack.model.state import RunState
 from gtrack.text import clean
 
 if TYPE_CHECKING:
+    from gtrack.model.experiment import ExperimentState
+    from gtrack.ops.facts import RunFacts
     from gtrack.reader import Repo
     from gtrack.runs import Runs
 
@@ -110,18 +112,21 @@ class Listing:
 
     def main_metrics(self, runs: Sequence[RunState], limit: int = 3) -> list[str]:
         """Return the metrics to show unasked, the one that the runs' experiment is compared by first."""
-        protocol = self.goals.protocol(runs)
-        first = protocol.metric if protocol is not None else None
-        main = main_metrics(runs, limit)
-        if first is None or not any(first in run.metrics for run in runs):
-            return main
-        return [first, *(key for key in main if key != first)][:limit]
+        known = {key for run in runs for key in run.metrics}
+        return _with_first(self.goals.protocol(runs), known, main_metrics(runs, limit))
 
-    def find(self, *, ordered: bool = True) -> Runs:
-        """Return the runs to show; all of them and the newest first where the order is not that of runs."""
+    def main_of(self, facts: RunFacts) -> list[str]:
+        """Return the same of runs that are not read one by one."""
+        goals = set[str]().union(*facts.declared.values())
+        return _with_first(self.goals.protocol_of(facts.experiments), facts.metrics, main_of(facts.metrics, goals))
+
+    def facts(self) -> RunFacts:
+        """Return what there is to know of all the runs that are asked for."""
+        return self.repo.facts(self.selection.query, remote=self.selection.remote)
+
+    def find(self) -> Runs:
+        """Return the runs to show."""
         asked = self.selection
-        if not ordered:
-            return self.repo.find(asked.query, remote=asked.remote)
         oldest_first = (Order(Field("attributes", "started")),) if asked.reverse else ()
         query = replace(asked.query, order=self.orders or oldest_first, limit=asked.count)
         return self.repo.find(query, remote=asked.remote)
@@ -156,3 +161,11 @@ class Listing:
         """Name the columns that the terminal has no room for."""
         if missing:
             self.invocation.notice(f"the terminal has no room for {', '.join(missing)}; --csv and --json show them")
+
+
+def _with_first(protocol: ExperimentState | None, known: Container[str], main: Sequence[str]) -> list[str]:
+    """Return the main metrics, with the one that the runs' experiment is compared by before all others."""
+    first = protocol.metric if protocol is not None else None
+    if first is None or first not in known:
+        return list(main)
+    return [first, *(key for key in main if key != first)][: len(main)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gtrack.cli.fields import plural
 from gtrack.cli.measured import mean_and_spread, measured, plus_minus
@@ -30,6 +30,9 @@ __all__ = [
 ]
 
 RowColumn = Column[Row]
+States = Mapping[str, RunState]
+"""Runs by their ids."""
+
 _SOURCES = {"define_metric": "by define_metric", "experiment": "says the experiment", "name": "by its name"}
 
 
@@ -78,13 +81,14 @@ def too_close(board: Leaderboard, terminal: Terminal) -> str:
 
 
 def row_columns(
-    board: Leaderboard, rows: Sequence[Row], by: Sequence[Field], terminal: Terminal, *, single: bool
+    board: Leaderboard, rows: Sequence[Row], states: States, by: Sequence[Field], terminal: Terminal, *, single: bool
 ) -> list[RowColumn]:
     """Return the columns of the table.
 
     Args:
         board: The leaderboard.
         rows: The rows that are shown, the baseline's included.
+        states: The best run of each.
         by: The fields that were grouped by, if any.
         terminal: What it can show.
         single: Each row is a run.
@@ -108,15 +112,22 @@ def row_columns(
         out.append(
             Column("delta", heading, _delta, lambda row: _against(row, terminal), lambda row: _verdict(row, board.goal))
         )
-    out += _tellers(rows, by, single)
+    out += _tellers(rows, states, by, single)
     out.append(Column("best.id", Heading("BEST RUN" if several else "RUN"), _id, lambda row: _id(row)[:SHORT], _yellow))
-    out.append(Column("best.name", Heading("NAME", shrinks_to=12, drop=8), lambda row: row.best.name))
-    code = Heading("CODE", drop=7 if len({code_identity(row.best) for row in rows}) > 1 else 9)
-    return [*out, Column("code", code, lambda row: _code(row.best))]
+    out.append(Column("best.name", Heading("NAME", shrinks_to=12, drop=8), lambda row: states[row.best.id].name))
+    code = Heading("CODE", drop=7 if len({code_identity(states[row.best.id]) for row in rows}) > 1 else 9)
+    return [*out, Column("code", code, lambda row: _code(states[row.best.id]))]
 
 
-def csv_columns(rows: Sequence[Row], by: Sequence[Field], *, single: bool) -> list[RowColumn]:
-    """Return the columns of CSV: every number as it is."""
+def csv_columns(rows: Sequence[Row], states: States, by: Sequence[Field], *, single: bool) -> list[RowColumn]:
+    """Return the columns of CSV: every number as it is.
+
+    Args:
+        rows: The rows.
+        states: The best run of each.
+        by: The fields that were grouped by, if any.
+        single: Each row is a run.
+    """
 
     def end(name: str) -> Callable[[Row], object]:
         return lambda row: None if row.delta is None else getattr(row.delta, name)
@@ -132,17 +143,17 @@ def csv_columns(rows: Sequence[Row], by: Sequence[Field], *, single: bool) -> li
         "delta.high": end("high"),
         "baseline": lambda row: row.baseline,
         "best.id": _id,
-        "best.name": lambda row: row.best.name,
+        "best.name": lambda row: states[row.best.id].name,
         "best.value": lambda row: row.values[0],
-        "code.commit": lambda row: row.best.code.get("commit"),
-        "code.dirty": lambda row: row.best.code.get("dirty"),
-        "code.snapshot": lambda row: row.best.code.get("snapshot"),
+        "code.commit": lambda row: states[row.best.id].code.get("commit"),
+        "code.dirty": lambda row: states[row.best.id].code.get("dirty"),
+        "code.snapshot": lambda row: states[row.best.id].code.get("snapshot"),
     }
     plain = [Column(name, Heading(name), value) for name, value in facts.items()]
-    return [*plain, *_tellers(rows, by, single)]
+    return [*plain, *_tellers(rows, states, by, single)]
 
 
-def row_dict(row: Row, by: Sequence[Field]) -> dict[str, object]:
+def row_dict(row: Row, states: States, by: Sequence[Field]) -> dict[str, object]:
     """Return all of a row, for JSON."""
     delta = row.delta
     out: dict[str, object] = {"rank": row.rank, "n": row.sample.n, "of": row.of}
@@ -152,23 +163,24 @@ def row_dict(row: Row, by: Sequence[Field]) -> dict[str, object]:
     )
     if by:
         out["group"] = {str(each): value for each, value in zip(by, row.group, strict=True)}
-    out["best"] = {"id": row.best.id, "name": row.best.name, "value": row.values[0]}
-    out["params"] = dict(row.best.params)
-    out["code"] = {name: row.best.code[name] for name in ("commit", "dirty", "snapshot") if name in row.best.code}
+    best = states[row.best.id]
+    out["best"] = {"id": best.id, "name": best.name, "value": row.best.value}
+    out["params"] = dict(best.params)
+    out["code"] = {name: best.code[name] for name in ("commit", "dirty", "snapshot") if name in best.code}
     out["runs"] = [
-        {"id": run.id, "name": run.name, "status": run.status, "value": value, "seed": dict(run.seed)}
-        for run, value in zip(row.runs, row.values, strict=True)
+        {"id": run.id, "name": states[run.id].name, "status": run.status, "value": run.value, "seed": dict(seed)}
+        for run, seed in ((run, states[run.id].seed) for run in row.runs)
     ]
     return out
 
 
-def _tellers(rows: Sequence[Row], by: Sequence[Field], single: bool) -> list[RowColumn]:
+def _tellers(rows: Sequence[Row], states: States, by: Sequence[Field], single: bool) -> list[RowColumn]:
     """Return what tells the rows apart: the fields that were grouped by, else the params that differ."""
     if by:
         return [_group_column(at, each) for at, each in enumerate(by)]
-    keys = varying_params([row.best for row in rows], seeds=single)
+    keys = varying_params([states[row.best.id] for row in rows], seeds=single)
     # What stands last in the alphabet is no less telling, but something has to give way first.
-    return [_param_column(key, drop=5 if at < 4 else 6) for at, key in enumerate(keys)]
+    return [_param_column(key, states, drop=5 if at < 4 else 6) for at, key in enumerate(keys)]
 
 
 def _group_column(at: int, field: Field) -> RowColumn:
@@ -176,9 +188,9 @@ def _group_column(at: int, field: Field) -> RowColumn:
     return Column(str(field), Heading(clean(text), shrinks_to=8), lambda row: row.group[at])
 
 
-def _param_column(key: str, drop: int) -> RowColumn:
+def _param_column(key: str, states: States, drop: int) -> RowColumn:
     heading = Heading(clean(key), shrinks_to=8, drop=drop)
-    return Column(f"params.{key}", heading, lambda row: dict(flatten(row.best.params)).get(key))
+    return Column(f"params.{key}", heading, lambda row: dict(flatten(states[row.best.id].params)).get(key))
 
 
 def _count(row: Row) -> str:

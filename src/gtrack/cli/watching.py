@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gtrack.cli.columns import main_metrics
 from gtrack.cli.curves import drawn_run, wanted_metrics
 from gtrack.cli.fields import duration, value_text
+from gtrack.cli.goals import Goals
 from gtrack.clock import iso
-from gtrack.errors import NotFoundError
+from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
-from gtrack.ops.goals import goal_for
 from gtrack.plot.charts import DrawnRun
 from gtrack.text import clean
 
@@ -27,6 +26,8 @@ __all__ = ["Glance", "Happenings", "Watch", "last_step"]
 
 _JUST_US = 10 * 60 * 1_000_000
 """For how long a run that has ended is shown among those that run."""
+_MOST_ENDED = 20
+"""So many of these are shown, for a search of hundreds is no list to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ class Glance:
     """What one look saw.
 
     Attributes:
-        runs: The runs as they are drawn: those that run first, the newest first.
-        states: Their states, in the same order.
+        runs: The runs to show, as they are drawn: those that run first, the newest first.
+        states: The states of all runs, in the same order; those behind the runs to show are only counted.
         metrics: The metrics to show; the first is the main one.
         goals: Their goals, where anybody knows.
         now_us: When it was, microseconds since the epoch.
@@ -64,6 +65,7 @@ class Watch:
     ) -> None:
         self._repo = repo
         self._query = _query(ids, where, experiment)
+        self._most_ended = None if ids else _MOST_ENDED
         self._patterns = tuple(metrics)
         self._drawn: dict[str, tuple[tuple[object, ...], DrawnRun]] = {}
 
@@ -76,20 +78,28 @@ class Watch:
         found = list(self._repo.find(self._query))
         found.sort(key=lambda run: run.status != "running")  # stable: the newest first among each
         states = tuple(run.state for run in found)
-        metrics = self._metrics(states)
-        drawn = {run.id: self._draw(run, metrics) for run in found}
+        known = Goals(self._repo)  # anew: what an experiment is compared by can be said while its runs are watched
+        protocol = known.protocol(states)
+        metrics = self._metrics(states, None if protocol is None else protocol.metric)
+        drawn = {run.id: self._draw(run, metrics) for run in self._shown(found)}
         self._drawn = {run_id: self._drawn[run_id] for run_id in drawn}
-        goals = {key: goal for key in metrics if (goal := goal_for(key, states)) is not None}
+        goals = {key: goal for key in metrics if (goal := known.among(key, states)) is not None}
         return Glance(tuple(drawn.values()), states, metrics, goals, now_us)
 
-    def _metrics(self, states: Sequence[RunState]) -> tuple[str, ...]:
+    def _shown(self, runs: Sequence[RecordedRun]) -> Sequence[RecordedRun]:
+        if self._most_ended is None:
+            return runs
+        running = sum(run.status == "running" for run in runs)
+        return runs[: running + self._most_ended]
+
+    def _metrics(self, states: Sequence[RunState], first: str | None) -> tuple[str, ...]:
         if not self._patterns:
-            return tuple(main_metrics(states))
+            return tuple(wanted_metrics((), states, first))
         chosen = []
         for pattern in self._patterns:
             try:
                 chosen += wanted_metrics([pattern], states)
-            except NotFoundError:  # it may be logged later
+            except UsageError:  # it may be logged later
                 chosen.append(pattern)
         return tuple(dict.fromkeys(chosen))
 

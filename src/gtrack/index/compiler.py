@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gtrack.errors import GtrackError
+from gtrack.index.columns import Column
 from gtrack.index.fields import Field, lookup
 from gtrack.index.filter import (
     And,
@@ -32,14 +33,12 @@ from gtrack.index.filter import (
     Or,
     Predicate,
 )
+from gtrack.index.joins import Joins, Keys, attribute, numbers_of, summary
 from gtrack.index.literals import Ago, Moment, Prefix, number_of
 from gtrack.index.query import Order, Query, rank
 from gtrack.index.rows import Stored, decode, encode, nearest
 
-__all__ = ["Statement", "compile_query", "functions"]
-
-Keys = Callable[[str, str], Sequence[int]]
-"""From a scope and a key to the numbers of the key in the index: none when no run has it."""
+__all__ = ["Statement", "compile_about", "compile_columns", "compile_query", "functions"]
 
 _WHOLE = 1 << 63
 _MOST_STARS = 3  # GLOB tries every way to divide a text among its stars
@@ -73,24 +72,55 @@ def compile_query(query: Query, keys: Keys, *, now_us: int, without: Sequence[st
         without: Ids of runs to leave out.
     """
     out = _Compiler(keys, now_us)
-    conditions = []
-    if query.deleted is not None:
-        conditions.append(f"r.deleted = {out.give(encode(query.deleted))}")
-    for column, wanted in (("experiment", query.experiments), ("status", query.statuses)):
-        if wanted:
-            conditions.append(f"r.{column} IN ({', '.join(out.give(encode(text)) for text in wanted)})")
-    if without:
-        conditions.append(f"r.id NOT IN ({', '.join(map(out.give, without))})")
-    if query.where is not None:
-        conditions.append(out.condition(query.where, wanted=True))
-    where = " AND ".join(conditions) or _ALWAYS
-    matched = f"SELECT r.run AS run, r.sorted AS sorted, r.id AS id FROM run r WHERE {where}"  # noqa: S608
+    where = out.matches(query, without)
     joins, order = out.order(query.order)
-    limit = "" if query.limit is None else f" LIMIT {min(query.limit, _WHOLE - 1):d}"
-    sql = (
-        f"WITH hit AS MATERIALIZED ({matched}) SELECT h.run, (SELECT count(*) FROM hit) FROM hit h{joins} "  # noqa: S608  # all values are parameters
-        f"ORDER BY {order}h.sorted DESC, h.id DESC{limit}"
-    )
+    limit = "" if query.limit is None else f" LIMIT {min(query.limit, _WHOLE - 1):d} OFFSET {query.offset:d}"
+    if query.is_of_all and not query.order:
+        # What is counted and what is walked is one index: nothing need be gathered.
+        total = f"SELECT count(*) FROM run r WHERE {where}"  # noqa: S608  # all values are parameters
+        sql = f"SELECT r.run, ({total}) FROM run r WHERE {where} ORDER BY r.sorted DESC, r.id DESC{limit}"  # noqa: S608
+        return Statement(sql, out.given, out.tests)
+    hit = f"hit AS MATERIALIZED (SELECT r.run AS run, r.sorted AS sorted, r.id AS id FROM run r WHERE {where})"  # noqa: S608
+    rows = f"SELECT h.run, (SELECT count(*) FROM hit) FROM hit h{joins.sql}"  # noqa: S608
+    sql = f"WITH {hit}{joins.tables} {rows} ORDER BY {order}h.sorted DESC, h.id DESC{limit}"
+    return Statement(sql, out.given, out.tests)
+
+
+def compile_about(query: Query, about: str, keys: Keys, *, now_us: int, without: Sequence[str] = ()) -> Statement:
+    """Compile what is to be known of all runs that match, taken together.
+
+    Args:
+        query: Which runs; order and limit do not matter.
+        about: A statement of ours, with ``{where}`` for what holds of these runs in ``run r``.
+        keys: Looks up keys.
+        now_us: The present, in microseconds since the epoch.
+        without: Ids of runs to leave out.
+    """
+    out = _Compiler(keys, now_us)
+    return Statement(about.format(where=f"({out.matches(query, without)})"), out.given, out.tests)
+
+
+def compile_columns(
+    query: Query, columns: Sequence[Column], keys: Keys, *, now_us: int, without: Sequence[str] = ()
+) -> Statement:
+    """Compile what is asked of all runs that match.
+
+    The statement yields what a run is sorted by, its id, and its cells, for every run, in any order.
+
+    Args:
+        query: Which runs; order and limit do not matter.
+        columns: What is asked of them.
+        keys: Looks up keys.
+        now_us: The present, in microseconds since the epoch.
+        without: Ids of runs to leave out.
+    """
+    out = _Compiler(keys, now_us)
+    where = out.matches(query, without)
+    joins = Joins(keys, out.give)
+    cells = "".join(f", {joins.cell(column)}" for column in columns)
+    tables = f"WITH {joins.tables[2:]} " if joins.tables else ""
+    # In the order in which rows lie in the file, whichever index would do: those of the joined tables do so likewise.
+    sql = f"{tables}SELECT r.sorted, r.id{cells} FROM run r{joins.sql} WHERE {where} ORDER BY r.run"  # noqa: S608  # all values are parameters
     return Statement(sql, out.given, out.tests)
 
 
@@ -183,12 +213,27 @@ class _Compiler:
         known = """(typeof(r."commit") = 'text' OR substr(r."commit", 1, 1) = x'73')"""  # or text that is a blob
         return f'({known} AND r."commit" {"" if wanted else "NOT "}IN {among})'
 
-    def order(self, orders: Sequence[Order]) -> tuple[str, str]:
+    def matches(self, query: Query, without: Sequence[str]) -> str:
+        """Return the SQL that holds of the runs that a question asks for."""
+        conditions = []
+        if query.deleted is not None:
+            conditions.append(f"r.deleted = {self.give(encode(query.deleted))}")
+        for column, wanted in (("experiment", query.experiments), ("status", query.statuses)):
+            if wanted:
+                conditions.append(f"r.{column} IN ({', '.join(self.give(encode(text)) for text in wanted)})")
+        if without:
+            conditions.append(f"r.id NOT IN ({', '.join(map(self.give, without))})")
+        if query.where is not None:
+            conditions.append(self.condition(query.where, wanted=True))
+        return " AND ".join(conditions) or _ALWAYS
+
+    def order(self, orders: Sequence[Order]) -> tuple[Joins, str]:
         """Return the joins and the terms that sort what was matched: numbers, then text, then what has no value."""
-        joins, terms = "", ""
-        for number, by in enumerate(orders):
-            join, value = self._sorted_by(by.field, f"s{number}")
-            joins += join
+        joins, terms = Joins(self.keys, self.give, "h.run"), ""
+        if any(by.field.scope in ("attributes", "environment") for by in orders):
+            joins.sql = " JOIN run r ON r.run = h.run"
+        for by in orders:
+            value = joins.value(by.field)
             way = "DESC" if by.descending else "ASC"
             if by.field.scope == "metrics":
                 terms += f"{value} IS NULL, {value} {way}, "
@@ -199,27 +244,10 @@ class _Compiler:
                 terms += f"{kind} IS NULL, {kind}, {figure} {way}, {letters} {way}, "
         return joins, terms
 
-    def _sorted_by(self, asked: Field, name: str) -> tuple[str, str]:
-        """Return the join that brings a field's value to each run, and the SQL of that value."""
-        if asked.scope == "attributes":
-            return f" JOIN run {name} ON {name}.run = h.run", _column(asked, name)
-        if asked.scope == "environment":
-            both = f" JOIN run {name}r ON {name}r.run = h.run LEFT JOIN environment {name} "
-            both += f"ON {name}.environment = {name}r.environment"
-            return both, f"lookup({name}.body, {self.give(asked.key)})"
-        keys = ", ".join(map(str, self._keys(asked))) or "-1"
-        table = "metric" if asked.scope == "metrics" else "value"
-        value = _summary(asked, name) if table == "metric" else f"{name}.value"
-        return f" LEFT JOIN {table} {name} ON {name}.key IN ({keys}) AND {name}.run = h.run", value
-
-    def _keys(self, asked: Field) -> list[int]:
-        """Return the numbers of a key: a run has one of them, a value or a map of values."""
-        return [*self.keys(asked.scope, asked.key), *self.keys(asked.scope + "{}", asked.key)]
-
     def _has(self, asked: Field, *, wanted: bool) -> str:
         """Return the SQL that holds of the runs that have a field, or of those that have not."""
         if asked.scope == "attributes":
-            return f"{_column(asked, 'r')} IS {'NOT ' if wanted else ''}NULL"
+            return f"{attribute(asked, 'r')} IS {'NOT ' if wanted else ''}NULL"
         found = self._runs(asked)
         if found is None:
             return _NEVER if wanted else _ALWAYS
@@ -231,7 +259,7 @@ class _Compiler:
         """Return the SQL that holds of the runs of which a condition on one field is true, or false."""
         asked = node.field
         if asked.scope == "attributes":
-            return self._truth(node, _column(asked, "r"), wanted=wanted)
+            return self._truth(node, attribute(asked, "r"), wanted=wanted)
         found = self._runs(asked)
         if found is None:
             return _NEVER
@@ -255,12 +283,12 @@ class _Compiler:
             inner = "SELECT environment FROM environment WHERE "
             value = f"lookup(body, {self.give(asked.key)})"
             return lambda condition: f"SELECT run FROM run WHERE environment IN ({inner}{condition})", value  # noqa: S608
-        keys = self._keys(asked)
+        keys = numbers_of(asked, self.keys)
         if not keys:
             return None
         metric = asked.scope == "metrics"
         rows = f"SELECT run FROM {'metric' if metric else 'value'} WHERE key IN ({', '.join(map(str, keys))}) AND "  # noqa: S608
-        return lambda condition: rows + condition, _summary(asked, "metric") if metric else "value.value"
+        return lambda condition: rows + condition, summary(asked, "metric") if metric else "value.value"
 
     def _truth(self, node: Predicate, value: str, *, wanted: bool) -> str:
         """Return the SQL of a condition on one value, or of its opposite; null where it is unknown."""
@@ -388,20 +416,8 @@ def _case(value: str, *, other: str, **kinds: str) -> str:
     return f"CASE typeof({value}) {whens} ELSE {other} END"
 
 
-def _column(asked: Field, table: str) -> str:
-    # Live runs are not in the index.
-    return "x'00'" if asked.key == "live" else f'{table}."{asked.key}"'
-
-
 def _is_bare_metric(asked: Field) -> bool:
     return asked.scope == "metrics" and asked.aggregate == "last"
-
-
-def _summary(asked: Field, table: str) -> str:
-    """Return the SQL of what is asked of a metric's series."""
-    if asked.aggregate == "best":
-        return f"CASE {table}.goal WHEN 'min' THEN {table}.\"min\" WHEN 'max' THEN {table}.\"max\" END"
-    return f'{table}."{asked.aggregate}"'
 
 
 def _glob(pattern: str) -> str:

@@ -56,6 +56,7 @@ class Query:
         deleted: Those that were deleted, instead of the others; None for both.
         order: What to sort by, first things first; at last the newest first.
         limit: The most runs to return.
+        offset: How many of the first to pass over, where there is a limit.
 
     Raises:
         UsageError: There are more than :data:`MOST_ORDERS` fields to sort by.
@@ -67,10 +68,21 @@ class Query:
     deleted: bool | None = False
     order: tuple[Order, ...] = ()
     limit: int | None = None
+    offset: int = 0
 
     def __post_init__(self) -> None:
         if len(self.order) > MOST_ORDERS:
             raise UsageError(f"{len(self.order)} fields to sort by; {MOST_ORDERS} are the most")
+
+    @property
+    def window(self) -> slice:
+        """The runs to return, of all in order."""
+        return slice(None) if self.limit is None else slice(self.offset, self.offset + self.limit)
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether every run is asked for, deleted ones apart."""
+        return self.where is None and not self.experiments and not self.statuses
 
     def selects(self, run: RunState, *, now_us: int) -> bool:
         """Tell whether a run is asked for."""
@@ -153,4 +165,4 @@ def answer(runs: Iterable[RunState], query: Query, *, now_us: int) -> Found:
         now_us: The present, in microseconds since the epoch: ages count from it.
     """
     found = [run for run in runs if query.selects(run, now_us=now_us)]
-    return Found(sort_states(found, query.order)[: query.limit], len(found))
+    return Found(sort_states(found, query.order)[query.window], len(found))

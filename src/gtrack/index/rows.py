@@ -10,13 +10,25 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from gtrack.index.configuration import configuration
 from gtrack.index.fields import ATTRIBUTES, Value
 from gtrack.index.nested import everything
 from gtrack.index.schema import COLUMNS, SUMMARY
 from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
-__all__ = ["Rows", "Stored", "decode", "encode", "environment_digest", "nearest", "rows_of", "state_of"]
+__all__ = [
+    "Rows",
+    "Stored",
+    "decode",
+    "encode",
+    "environment_digest",
+    "is_unsettled",
+    "moment_of",
+    "nearest",
+    "rows_of",
+    "state_of",
+]
 
 Stored = int | float | str | bytes | None
 """A value as SQLite holds it."""
@@ -42,8 +54,8 @@ class Rows:
     """What the index holds of one run.
 
     Attributes:
-        run: The columns of ``run``: those of :data:`COLUMNS`, what it is sorted by, and when it is to be looked at
-            again.
+        run: The columns of ``run``: those of :data:`COLUMNS`, what it is sorted by, when it is to be looked at again,
+            its configuration, and whether it is unsettled.
         body: The document.
         environment: The environment, which most runs share, as JSON.
         values: (scope, key, value) of params, tags, code, seed and error; inner maps are of scope ``params{}``.
@@ -112,13 +124,24 @@ def rows_of(state: RunState, due: int | None = None) -> Rows:
     columns = [encode(read(state)) for read in _READERS]
     environment = _compact(state.environment)
     return Rows(
-        run=(*columns, state.started or state.last_heard or 0, due),
+        run=(*columns, moment_of(state), due, configuration(state), is_unsettled(state) or None),
         body=_document(state),
         environment=environment,
         values=list(_values(state)),
         metrics=[(key, *_summary(summary)) for key, summary in state.metrics.items()],
         datasets=[_dataset(entry) for entry in state.data if isinstance(entry, Mapping)],
     )
+
+
+def moment_of(state: RunState) -> int:
+    """Return what a run is sorted by where nothing else is asked for: its start, else its last sign of life."""
+    return state.started or state.last_heard or 0
+
+
+def is_unsettled(state: RunState) -> bool:
+    """Tell whether something about a run is left for a person or for time to settle."""
+    forked = any(session.fork for session in state.sessions)
+    return state.status == "lost" or forked or bool(state.concurrent or state.future)
 
 
 def environment_digest(text: str) -> bytes:

@@ -58,11 +58,13 @@ CREATE TABLE tip (position INTEGER PRIMARY KEY, ref TEXT, oid TEXT, tree TEXT);
 CREATE TABLE key (key INTEGER PRIMARY KEY, scope TEXT, name TEXT, runs INTEGER DEFAULT 0, UNIQUE (scope, name));
 CREATE TABLE run (
   run INTEGER PRIMARY KEY, {", ".join(f'"{name}"' for name in COLUMNS)}, sorted INTEGER, due INTEGER,
-  environment INTEGER
+  configuration BLOB, unsettled INTEGER, environment INTEGER
 );
 CREATE UNIQUE INDEX run_id ON run (id);
 CREATE INDEX run_name ON run (name);
-CREATE INDEX run_sorted ON run (sorted, id);
+CREATE INDEX run_sorted ON run (sorted, id, deleted);
+CREATE INDEX run_experiment ON run (experiment);
+CREATE INDEX run_unsettled ON run (run) WHERE unsettled;
 CREATE INDEX run_due ON run (due) WHERE due IS NOT NULL;
 CREATE TABLE document (run INTEGER PRIMARY KEY, body TEXT);
 CREATE TABLE environment (environment INTEGER PRIMARY KEY, digest BLOB UNIQUE, body TEXT);
@@ -70,6 +72,7 @@ CREATE TABLE value (key INTEGER, run INTEGER, value, PRIMARY KEY (key, run)) WIT
 CREATE TABLE metric (
   key INTEGER, run INTEGER, {", ".join(f'"{name}"' for name in SUMMARY)}, PRIMARY KEY (key, run)
 ) WITHOUT ROWID;
+CREATE INDEX metric_goal ON metric (key, run) WHERE goal IS NOT NULL;
 CREATE TABLE experiment (name TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID;
 CREATE TABLE dataset (run INTEGER, number INTEGER, name, digest, role, PRIMARY KEY (run, number)) WITHOUT ROWID;
 """

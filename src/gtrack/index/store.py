@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gtrack.index.compiler import compile_query, functions
+from gtrack.index.compiler import Statement, compile_query, functions
 from gtrack.index.query import Query
 from gtrack.index.rows import Rows, Stored, encode, rows_of, state_of
 from gtrack.index.schema import SCHEMA
@@ -91,7 +91,7 @@ class Store:
 
     def copy(self) -> bytes:
         """Return the whole index as the content of a file."""
-        with self._reading():
+        with self.reading():
             return self._db.serialize()
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class Store:
                 raise
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """See one moment of the index, whatever other processes do meanwhile."""
         with self._turn:
             if self._db.in_transaction:
@@ -185,7 +185,7 @@ class Store:
 
     def tips(self) -> dict[str, IndexTip]:
         """Return the references whose files the index holds, in their order."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute("SELECT ref, oid, tree FROM tip ORDER BY position")
             return {ref: IndexTip(ref, oid, tree) for ref, oid, tree in rows}
 
@@ -194,6 +194,16 @@ class Store:
         self._db.execute("DELETE FROM tip")
         rows = [(position, tip.ref, tip.oid, tip.tree) for position, tip in enumerate(tips)]
         self._db.executemany("INSERT INTO tip VALUES (?, ?, ?, ?)", rows)
+
+    @property
+    def updated(self) -> int:
+        """What the clock said when it was last brought up to date, in microseconds since the epoch; 0 before."""
+        with self.reading():
+            return int(self._meta("updated") or 0)
+
+    def set_updated(self, now_us: int) -> None:
+        """Say what the clock says as it is brought up to date; within a transaction."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES ('updated', ?)", (now_us,))
 
     def due(self, now_us: int) -> list[str]:
         """Return the ids of the runs that time alone has changed."""
@@ -234,17 +244,22 @@ class Store:
         Returns:
             The runs in order, and how many there would be without the limit.
         """
-        with self._reading() as db:
+        with self.reading():
             statement = compile_query(query, self.keys_of, now_us=now_us, without=without)
+            rows = self.rows(statement, now_us=now_us)
+            return self.states([run for run, _ in rows]), rows[0][1] if rows else 0
+
+    def rows(self, statement: Statement, *, now_us: int) -> list[tuple[Any, ...]]:
+        """Return the rows of a statement that was compiled for this moment of the index."""
+        with self.reading() as db:
             for name, (arity, function) in functions(statement, now_us=now_us).items():
                 db.create_function(name, arity, function, deterministic=True)
-            rows = db.execute(statement.sql, statement.given).fetchall()
-            return self.states([run for run, _ in rows]), rows[0][1] if rows else 0
+            return db.execute(statement.sql, statement.given).fetchall()
 
     def states(self, runs: Sequence[int]) -> list[RunState]:
         """Return the states of runs by their numbers, in that order."""
         out = []
-        with self._reading() as db:
+        with self.reading() as db:
             for at in range(0, len(runs), _BATCH):
                 some = runs[at : at + _BATCH]
                 marks = ",".join("?" * len(some))
@@ -267,12 +282,22 @@ class Store:
         """Return the runs of a name."""
         return self._selected("name = ?", encode(name))
 
+    def unsettled(self) -> list[RunState]:
+        """Return the runs of which something is left for a person or for time to settle."""
+        return self._selected("unsettled = ?", 1)
+
+    def states_of(self, run_ids: Sequence[str]) -> list[RunState]:
+        """Return the states of runs by their ids, in that order; those that are not in the index are passed over."""
+        with self.reading() as db:
+            found = (db.execute("SELECT run FROM run WHERE id = ?", (run_id,)).fetchone() for run_id in run_ids)
+            return self.states([row[0] for row in found if row is not None])
+
     def of_code(self, oid: str) -> list[RunState]:
         """Return the runs of a commit or a snapshot."""
         return self._selected('"commit" = ?1 OR snapshot = ?1', oid)
 
     def _selected(self, condition: str, value: Stored) -> list[RunState]:
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(f"SELECT run FROM run WHERE {condition}", (value,))  # noqa: S608  # words of ours
             return self.states([row[0] for row in rows.fetchall()])
 
@@ -285,12 +310,12 @@ class Store:
         return self._column("""SELECT DISTINCT "commit" FROM run WHERE typeof("commit") = 'text'""")
 
     def _column(self, sql: str, *given: Stored) -> list[Any]:
-        with self._reading() as db:
+        with self.reading() as db:
             return [row[0] for row in db.execute(sql, given)]
 
     def keys(self, scope: str) -> dict[str, int]:
         """Return the keys of a scope, such as ``metrics``, each with the number of runs that have it."""
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute("SELECT name, runs FROM key WHERE scope = ? AND runs > 0 ORDER BY name", (scope,))
             return dict(rows.fetchall())
 

@@ -6,11 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 
 from gtrack.index.rows import Rows, Stored, environment_digest
+from gtrack.index.schema import SUMMARY
 
 __all__ = ["Writer"]
 
 _BATCH = 8 << 20
 """Characters of documents whose rows are gathered before they are written."""
+_AT_ONCE = 600
+"""Values that one statement inserts: of three or a dozen values at a time, half of the work is in the calls."""
 
 
 class Writer:
@@ -26,44 +29,53 @@ class Writer:
         self._keys: dict[tuple[str, str], int] = {}
         self._environments: dict[bytes, int] = {}
         self._size = 0
-        self._runs: list[tuple[Stored, ...]] = []
-        self._documents: list[tuple[Stored, ...]] = []
-        self._datasets: list[tuple[Stored, ...]] = []
-        self._values: dict[int, list[tuple[Stored, ...]]] = {}
-        self._metrics: dict[int, list[tuple[Stored, ...]]] = {}
+        self._width = 1
+        # Rows one after the other, value by value.
+        self._tables: dict[str, list[Stored]] = {"run": [], "document": [], "dataset": []}
+        self._values: dict[int, list[Stored]] = {}
+        self._metrics: dict[int, list[Stored]] = {}
 
     def add(self, rows: Rows) -> None:
         """Add a run that the index does not have."""
         run, self._next = self._next, self._next + 1
-        self._runs.append((run, *rows.run, self._environment(rows.environment)))
-        self._documents.append((run, rows.body))
+        tables, self._width = self._tables, len(rows.run) + 2
+        tables["run"] += (run, *rows.run, self._environment(rows.environment))
+        tables["document"] += (run, rows.body)
+        for number, row in enumerate(rows.datasets):
+            tables["dataset"] += (run, number, *row)
         for scope, key, value in rows.values:
             number = self._key(scope, key)
-            self._values.setdefault(number, []).append((number, run, value))
+            self._values.setdefault(number, []).extend((number, run, value))
         for key, *summary in rows.metrics:
             number = self._key("metrics", key)
-            self._metrics.setdefault(number, []).append((number, run, *summary))
-        self._datasets += [(run, number, *row) for number, row in enumerate(rows.datasets)]
+            self._metrics.setdefault(number, []).extend((number, run, *summary))
         self._size += len(rows.body)
         if self._size >= _BATCH:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered."""
-        for table, rows in (("run", self._runs), ("document", self._documents), ("dataset", self._datasets)):
-            self._insert(table, rows)
-            rows.clear()
-        for table, keyed in (("value", self._values), ("metric", self._metrics)):
+        for table, width in (("run", self._width), ("document", 2), ("dataset", 5)):
+            self._insert(table, self._tables[table], width)
+            self._tables[table].clear()
+        for table, keyed, width in (("value", self._values, 3), ("metric", self._metrics, 2 + len(SUMMARY))):
             for number in sorted(keyed):
-                self._insert(table, keyed[number])
-                self._db.execute("UPDATE key SET runs = runs + ? WHERE key = ?", (len(keyed[number]), number))
+                rows = self._insert(table, keyed[number], width)
+                self._db.execute("UPDATE key SET runs = runs + ? WHERE key = ?", (rows, number))
             keyed.clear()
         self._size = 0
 
-    def _insert(self, table: str, rows: Sequence[tuple[Stored, ...]]) -> None:
-        if rows:
-            marks = ",".join("?" * len(rows[0]))
-            self._db.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608  # a word of ours, and marks
+    def _insert(self, table: str, values: Sequence[Stored], width: int) -> int:
+        """Insert rows of so many values, many rows at a time; return how many there were."""
+        many = max(1, _AT_ONCE // width) * width
+        whole = len(values) - len(values) % many
+        row = f"({','.join('?' * width)})"
+        for size, start, end in ((many, 0, whole), (width, whole, len(values))):
+            if start == end:
+                continue
+            sql = f"INSERT INTO {table} VALUES {','.join([row] * (size // width))}"  # noqa: S608  # a word of ours, and marks
+            self._db.executemany(sql, (values[at : at + size] for at in range(start, end, size)))
+        return len(values) // width
 
     def _key(self, scope: str, name: str) -> int:
         number = self._keys.get((scope, name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import mul
 
 from gtrack.model.student import t_cdf, t_quantile
 
@@ -97,7 +98,9 @@ def sample(values: Iterable[float]) -> Sample:
         >>> sample([1.0, 2.0, 3.0, float("nan")])
         Sample(n=3, mean=2.0, std=1.0, nan=1)
     """
-    every = [float(value) for value in values]
+    every = list(map(float, values))
+    if every and math.isfinite(sum(every)):  # as most samples are: none of them is NaN or infinite
+        return Sample(len(every), *_moments(every))
     numbers = [value for value in every if not math.isnan(value)]
     nan = len(every) - len(numbers)
     infinite = [value for value in numbers if math.isinf(value)]
@@ -109,14 +112,14 @@ def sample(values: Iterable[float]) -> Sample:
 
 def _moments(numbers: list[float]) -> tuple[float, float | None]:
     """Mean and standard deviation, in units of a power of two, so that no sum or square overflows or vanishes."""
-    exponent = max(math.frexp(value)[1] for value in numbers)
+    exponent = math.frexp(max(map(abs, numbers)))[1]
     scaled = [math.ldexp(value, -exponent) for value in numbers]
     # Rounding must not carry the mean of equal values away from them, which would give them a spread.
     mean = min(max(math.fsum(scaled) / len(scaled), min(scaled)), max(scaled))
     if len(scaled) < 2:
         return numbers[0], None
     deviations = [value - mean for value in scaled]
-    squares = math.fsum(d * d for d in deviations) - math.fsum(deviations) ** 2 / len(deviations)
+    squares = math.fsum(map(mul, deviations, deviations)) - math.fsum(deviations) ** 2 / len(deviations)
     return math.ldexp(mean, exponent), _ldexp(math.sqrt(max(squares, 0.0) / (len(scaled) - 1)), exponent)
 
 

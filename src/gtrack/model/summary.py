@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from gtrack.clock import iso, iso_to_us
 
@@ -16,6 +16,9 @@ T = TypeVar("T")
 # Nearly all summaries are written this way, and it is the order of the fields: they are read in a third of the time.
 _USUAL_KEYS = ("last", "step", "time", "first_step", "min", "argmin", "max", "argmax", "count")
 _USUAL_TYPES = (float, int, str, int, float, int, float, int, int)
+_Usual = tuple[float, int, str, int, float, int, float, int, int]
+_WHOLES = range(-(1 << 63), 1 << 63)
+"""The integers of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,9 @@ class MetricSummary:
             ValueError: A field is missing or of the wrong type.
         """
         if tuple(data) == _USUAL_KEYS and tuple(map(type, data.values())) == _USUAL_TYPES:
-            last, step, time, *rest = data.values()
-            return cls(last, step, iso_to_us(time), *rest)  # type: ignore[arg-type]  # the types have been checked
+            last, step, time, first_step, low, argmin, high, argmax, count = cast("_Usual", tuple(data.values()))
+            if low <= high and all(n in _WHOLES for n in (step, first_step, argmin, argmax, count)):  # NaN is not
+                return cls(last, step, iso_to_us(time), first_step, low, argmin, high, argmax, count)
         try:
             ranks = data.get("ranks")
             return cls(
@@ -76,9 +80,9 @@ class MetricSummary:
                 step=_integer(data["step"]),
                 time=iso_to_us(str(data["time"])),
                 first_step=_integer(data.get("first_step", data["step"])),
-                min=_optional(data.get("min"), _number),
+                min=_optional(data.get("min"), _extreme),
                 argmin=_optional(data.get("argmin"), _integer),
-                max=_optional(data.get("max"), _number),
+                max=_optional(data.get("max"), _extreme),
                 argmax=_optional(data.get("argmax"), _integer),
                 count=_integer(data["count"]),
                 nan=_integer(data.get("nan", 0)),
@@ -167,9 +171,18 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _extreme(value: object) -> float:
+    number = _number(value)
+    if math.isnan(number):
+        raise TypeError("the smallest or largest value is NaN")
+    return number
+
+
 def _integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{value!r:.80} is not an integer")
+    if value not in _WHOLES:
+        raise TypeError(f"an integer of {value.bit_length()} bits is beyond 64")
     return value
 
 

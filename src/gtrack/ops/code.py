@@ -88,7 +88,7 @@ def _of_repository(
     return {
         "commit": snapshot.commit,
         "branch": snapshot.branch,
-        "dirty": snapshot.dirty,
+        "dirty": None if policy == "off" else snapshot.dirty,  # nobody looked
         "snapshot": snapshot.snapshot,
         "tree": snapshot.tree,
         "submodules": [asdict(item) for item in snapshot.submodules],

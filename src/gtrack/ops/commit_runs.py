@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from gtrack.branch.code_history import CodeCommit, snapshots_of
+from gtrack.branch.tracking import tracking
 from gtrack.index.fields import Field
 from gtrack.index.filter import And, Filter, In, IsNull, Not, Or
 from gtrack.index.query import Query
 from gtrack.model.goal import Direction
+from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.statistics import sample
-from gtrack.ops.leaderboard import configuration
+from gtrack.ops.leaderboard import configuration, varying_params
 
 if TYPE_CHECKING:
     from gtrack.reader import Repo
 
-__all__ = ["Choice", "Wanted", "choose_configuration", "runs_by_commit", "runs_of_commits", "same_but_code"]
+__all__ = [
+    "Choice",
+    "Wanted",
+    "choose_configuration",
+    "run_otherwise",
+    "runs_by_commit",
+    "runs_of_commits",
+    "same_but_code",
+    "unfetched",
+]
 
 _AT_ONCE = 500
+_MOST_NAMED = 3
+_LONGEST = 40
 
 Value = Callable[[RunState], float | None]
 """The value of a run by which configurations are compared; None where it has none."""
@@ -156,3 +170,38 @@ def same_but_code(run: RunState) -> Hashable:
     """Return what runs of one configuration have in common even when their code differs: params but seeds, program."""
     program = {key: run.code[key] for key in ("command", "cwd") if key in run.code}
     return configuration(replace(run, code=program))
+
+
+def unfetched(repo: Repo) -> str | None:
+    """Return what to type where the runs of the remote were never fetched, as in a clone of a single branch.
+
+    Example:
+        >>> unfetched(repo)
+        'git fetch origin gtrack:refs/remotes/origin/gtrack'
+    """
+    if repo.repository.remote is None:
+        return None
+    here = tracking(repo.repository)
+    if any(repo.repository.refs.read(name) is not None for name in (here.branch, here.tip_ref)):
+        return None
+    refspec = f"{here.branch.removeprefix('refs/heads/')}:{here.tip_ref}"
+    return f"git fetch {shlex.quote(here.remote)} {shlex.quote(refspec)}"
+
+
+def run_otherwise(run: RunState, than: RunState) -> str:
+    """Return in a few words how a run was made that was not made as another one; empty where nothing tells.
+
+    Example:
+        >>> run_otherwise(run, than=the_same_with_another_depth_and_dropout)
+        'depth=6, no dropout'
+    """
+    params, keys = dict(flatten(run.params)), varying_params([run, than])
+    if not keys:
+        return "" if same_but_code(run) == same_but_code(than) else "another program"
+    named = [_param(key, params.get(key)) for key in keys[:_MOST_NAMED]]
+    return ", ".join([*named, *(["..."] if len(keys) > _MOST_NAMED else [])])
+
+
+def _param(key: str, value: object) -> str:
+    text = str(value)
+    return f"no {key}" if value is None else f"{key}={text if len(text) <= _LONGEST else text[: _LONGEST - 3] + '...'}"

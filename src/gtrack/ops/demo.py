@@ -131,7 +131,9 @@ def _compare(stage: Stage) -> None:
     stage.gtrack("experiment", "set", "digits", "--metric", "val_accuracy", "--goal", "max", "--baseline", "baseline")
     stage.gtrack("best", "-n", "3")
     stage.say("Any question: MLflow's filters mean the same here")
-    stage.gtrack("ls", "--where", "params.lr >= 0.001 AND metrics.val_accuracy > 0.9", "--sort", "-metrics.val_accuracy")
+    stage.gtrack(
+        "ls", "--where", "params.lr >= 0.001 AND metrics.val_accuracy > 0.9", "--sort", "-metrics.val_accuracy"
+    )
     stage.gtrack("ls", "--group-by", "params.lr", "-m", "val_accuracy")
     stage.say("What made the difference: params, metrics, and the code that ran, an edit never committed included")
     stage.gtrack("diff", "last~4", "last")

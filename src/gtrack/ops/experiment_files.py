@@ -42,7 +42,9 @@ def load_said(repository: Repository, trees: Iterable[str], name: str) -> SaidOf
     found = [repository.objects.find(tree, f"{folder}/events") for tree in trees]
     listed = [list(_members(repository, entry[1])) for entry in found if entry is not None and entry[0] == TREE_MODE]
     entries = sorted(overlay(listed[-1], *listed[:-1]).values())[-_MOST_EVENTS:] if listed else []
-    blobs = {oid: repository.read_blob(oid) for file, mode, oid in entries if is_document(file, mode)}
+    wanted = [oid for file, mode, oid in entries if is_document(file, mode)]
+    repository.bring(wanted)
+    blobs = {oid: repository.read_blob(oid) for oid in wanted}
     read = documents_of("", entries, blobs)
     events = tuple(doc for doc in read.documents if doc.kind == "event")
     return SaidOf(events, read.problems)

@@ -16,8 +16,9 @@ from gtrack.model.statistics import CONFIDENCE
 from gtrack.ops.commit_runs import Wanted
 from gtrack.ops.experiments import experiment_of
 from gtrack.ops.gate import compare_sides, count_runs, judge_condition, thresholds
+from gtrack.ops.gate_reference import Ranking, best_side
 from gtrack.ops.gate_result import Check, Gate, Side, Threshold
-from gtrack.ops.gate_sides import Ranking, best_side, only_experiment, reference_side, runs_of_revision
+from gtrack.ops.gate_sides import only_experiment, reference_side, runs_of_revision
 from gtrack.ops.goals import goal_for, metric_to_compare, near_metrics, test_metric_warning
 from gtrack.ops.leaderboard import value_of
 
@@ -211,7 +212,9 @@ def _notes(gate: Gate, rules: _Rules, runs: Sequence[RunState]) -> Iterator[str]
     yield from (f"warning: experiment {rules.protocol.name}: {problem}" for problem in rules.protocol.problems)
     yield from (f"warning: {text}" for metric in rules.metrics if (text := test_metric_warning(metric)))
     for side in (gate.candidate, gate.reference):
-        if side is not None and side.configurations > 1:
+        if side is not None and side.remark:
+            yield side.remark
+        elif side is not None and side.configurations > 1:
             by = rules.metrics[0] if rules.metrics else "the number of its runs"
             enough = f" of those with {rules.min_runs} runs" if len(side.finished) >= rules.min_runs > 1 else ""
             yield f"{side.label} was run in {side.configurations} configurations: the best by {by}{enough} counts"

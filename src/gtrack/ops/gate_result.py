@@ -24,12 +24,17 @@ class Side:
         runs: The runs of one configuration, whatever became of them.
         configurations: How many configurations there were to choose from.
         commit: The commit that they are of, where they were chosen by it.
+        alike: Of a reference that was looked for in a history: it was run as the candidate was, but for the code. None
+            where nobody looked.
+        remark: What is to be told about the choice, if anything.
     """
 
     label: str
     runs: tuple[RunState, ...]
     configurations: int = 1
     commit: str | None = None
+    alike: bool | None = None
+    remark: str = ""
 
     @property
     def finished(self) -> tuple[RunState, ...]:
@@ -43,6 +48,8 @@ class Side:
             "commit": self.commit,
             "runs": [{"id": run.id, "name": run.name, "status": run.status} for run in self.runs],
             "configurations": self.configurations,
+            "alike": self.alike,
+            "remark": self.remark or None,
         }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gtrack.branch.code_history import Revision, find_revision, first_parent, parents_of, resolve_revision
@@ -15,9 +16,9 @@ from gtrack.ids import SHORT, is_object_id
 from gtrack.index.fields import Field
 from gtrack.index.filter import In, Prefix
 from gtrack.index.query import Query
-from gtrack.model.goal import Direction
 from gtrack.model.state import RunState
-from gtrack.ops.commit_runs import Wanted, choose_configuration, runs_by_commit, runs_of_commits
+from gtrack.ops.commit_runs import Wanted, runs_by_commit, runs_of_commits, unfetched
+from gtrack.ops.gate_reference import Ranking, choose_reference
 from gtrack.ops.gate_result import Side
 from gtrack.ops.leaderboard import configuration
 
@@ -25,27 +26,14 @@ if TYPE_CHECKING:
     from gtrack.model.experiment import ExperimentState
     from gtrack.reader import Repo
 
-__all__ = ["Ranking", "best_side", "only_experiment", "reference_side", "runs_of_revision"]
+__all__ = ["only_experiment", "reference_side", "runs_of_revision"]
 
 _HISTORY = 10_000
 """How far back a reference is looked for, in commits."""
+_REACH = 50
+"""The same in commits with runs: what was run before those is no measure of today's code."""
 _DIGITS = re.compile(r"[0-9a-fA-F]{7,64}")
 _LONG_ENOUGH = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """By what the best of several configurations is chosen.
-
-    Attributes:
-        value: The value of a run; None where it has none that counts.
-        direction: Which way it is better, where known.
-        least: How many finished runs a configuration needs, as long as any has so many.
-    """
-
-    value: Callable[[RunState], float | None]
-    direction: Direction | None
-    least: int = 1
 
 
 def runs_of_revision(repo: Repo, text: str, wanted: Wanted) -> tuple[Revision, list[RunState]]:
@@ -78,7 +66,7 @@ def _no_runs(repo: Repo, revision: Revision, wanted: Wanted) -> NotFoundError:
     what = "no run that matches" if wanted.where or wanted.experiments else "no runs"
     near = _near(repo, revision, wanted)
     if near is None:
-        hint = "run the experiment at that commit, or choose another by --rev or --run"
+        hint = unfetched(repo) or "run the experiment at that commit, or choose another by --rev or --run"
         return NotFoundError(f"{revision} has {what}", hint=hint)
     commit, count, place = near
     return NotFoundError(
@@ -129,12 +117,6 @@ def only_experiment(runs: Iterable[RunState], label: str) -> str:
     return names[0]
 
 
-def best_side(label: str, runs: list[RunState], ranking: Ranking, commit: str | None = None) -> Side:
-    """Return the best configuration among runs as a side."""
-    choice = choose_configuration(runs, ranking.value, ranking.direction, least=ranking.least)
-    return Side(label, choice.runs, choice.of, commit)
-
-
 def reference_side(
     repo: Repo, text: str, wanted: Wanted, protocol: ExperimentState, ranking: Ranking, *, apart_from: Side
 ) -> Side:
@@ -149,8 +131,8 @@ def reference_side(
         apart_from: The candidate, which is not compared with itself.
 
     Returns:
-        Of a revision, the best configuration of the newest commit on its first-parent history that has finished runs
-        with the metric. Of a run, that run and those of the same configuration and code.
+        Of a revision, what :func:`choose_reference` finds among the commits of its first-parent history that have
+        finished runs with the metric. Of a run, that run and those of the same configuration and code.
 
     Raises:
         UsageError: The experiment has no baseline, or there is no such revision.
@@ -184,17 +166,24 @@ def _history_side(repo: Repo, revision: Revision, wanted: Wanted, ranking: Ranki
     history = first_parent(repo.repository, revision.commit, _HISTORY)
     own = {run.id for run in apart_from.runs}
     earlier = [commit for commit in history if commit.id != apart_from.commit]
-    for commit, runs in runs_by_commit(repo, earlier, wanted):
-        known = [run for run in runs if run.status == "finished" and run.id not in own]
-        if known:
-            return best_side(f"{revision.name}@{commit.id[:SHORT]}", known, ranking, commit.id)
+
+    def commits() -> Iterator[tuple[str, list[RunState]]]:
+        for commit, runs in runs_by_commit(repo, earlier, wanted):
+            known = [run for run in runs if run.status == "finished" and run.id not in own]
+            if known:
+                yield commit.id, known
+
+    found = choose_reference(revision.name, islice(commits(), _REACH), ranking, apart_from)
+    if found is not None:
+        return found
     what = f" with {wanted.metric}" if wanted.metric else ""
     apart = f" before {apart_from.label}" if len(earlier) < len(history) else ""
     shallow = is_shallow(repo.repository)
     raise NotFoundError(
         f"no commit of {revision.name}{apart} has a finished run of {wanted.experiments[0]!r:.80}{what}"
         + (", as far as this shallow clone goes" if shallow else ""),
-        hint="git fetch --unshallow" if shallow else f"gtrack pull, or run the experiment on {revision.name}",
+        hint=unfetched(repo)
+        or ("git fetch --unshallow" if shallow else f"gtrack pull, or run the experiment on {revision.name}"),
     )
 
 

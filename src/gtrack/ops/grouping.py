@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import itemgetter
+from typing import cast
 
+from gtrack.index.columns import Column, Headline, Line
+from gtrack.index.configuration import is_seed, sort_key
 from gtrack.index.fields import Field, Value
-from gtrack.index.query import Rank, rank
-from gtrack.model.goal import Goal, headline
-from gtrack.model.nested import flatten
-from gtrack.model.state import RunState
+from gtrack.index.query import Rank
+from gtrack.model.goal import Goal
 from gtrack.model.statistics import median, sample
 
-__all__ = ["AGGREGATES", "Aggregate", "RunGroup", "aggregate", "configuration", "group_runs", "is_seed", "sort_key"]
+__all__ = [
+    "AGGREGATES",
+    "Aggregate",
+    "RunGroup",
+    "aggregate",
+    "configuration",
+    "group_runs",
+    "grouping_columns",
+    "is_seed",
+    "sort_key",
+]
 
 AGGREGATES = ("mean", "std", "count", "min", "max", "median", "best", "last")
 """What can be said of a metric in a group."""
-_SEEDS = frozenset({"seed", "random_seed", "random_state"})
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +70,48 @@ class RunGroup:
 
     Attributes:
         values: The value of each field, None where the runs have none; in the words of the newest run.
-        runs: The runs, newest first.
+        runs: The ids of the runs, newest first.
         metrics: The aggregates that were asked for.
     """
 
     values: tuple[Value | None, ...]
-    runs: tuple[RunState, ...]
+    runs: tuple[str, ...]
     metrics: Mapping[str, Aggregate] = field(default_factory=dict)
 
 
+def grouping_columns(by: Sequence[Field], metrics: Mapping[str, Goal | None] | None = None) -> list[Column]:
+    """Return what has to be known of runs to group them."""
+    return [*by, *(Headline(key, goal) for key, goal in (metrics or {}).items())]
+
+
 def group_runs(
-    runs: Iterable[RunState], by: Sequence[Field], metrics: Mapping[str, Goal | None] | None = None
+    lines: Iterable[Line], by: Sequence[Field], metrics: Mapping[str, Goal | None] | None = None
 ) -> list[RunGroup]:
     """Return the groups of runs that agree in every field, in the order of their values.
 
     As in the filter language, ``6``, ``6.0`` and ``"6"`` agree. Runs without a value are a group, the last.
 
     Args:
-        runs: The runs, in any order.
+        lines: The runs, newest first, each with its cells of :func:`grouping_columns`.
         by: The fields.
         metrics: The metrics to aggregate, and which way each is better, where known.
 
     Example:
-        >>> for group in group_runs(runs, [Field("params", "lr")], {"val_auc": None}):
+        >>> by, metrics = [Field("params", "lr")], {"val_auc": None}
+        >>> for group in group_runs(facts.lines(*grouping_columns(by, metrics)), by, metrics):
         ...     print(group.values, len(group.runs), group.metrics["val_auc"].mean)
     """
-    groups: dict[tuple[Rank | None, ...], list[RunState]] = {}
-    newest = sorted(runs, key=lambda run: (run.started or run.last_heard or 0, run.id), reverse=True)
-    for run in newest:
-        groups.setdefault(tuple(sort_key(_value(run, each)) for each in by), []).append(run)
+    place = lru_cache(_REMEMBERED, typed=True)(sort_key)  # most runs have one of a few values
+    last = 2 + len(by)
+    groups: dict[tuple[Rank | None, ...], list[Line]] = {}
+    for line in lines:
+        groups.setdefault(tuple(map(place, line[2:last])), []).append(line)
     ordered = sorted(groups.items(), key=lambda item: [(key is None, key or (0, 0)) for key in item[0]])
     return [
         RunGroup(
-            tuple(_value(members[0], each) for each in by),
-            tuple(members),
-            {key: _of_metric(members, key, goal) for key, goal in (metrics or {}).items()},
+            cast("tuple[Value | None, ...]", members[0][2:last]),
+            tuple(str(line[1]) for line in members),
+            {key: _of_metric(members, at, goal) for at, (key, goal) in enumerate((metrics or {}).items(), last)},
         )
         for _, members in ordered
     ]
@@ -106,7 +125,7 @@ def aggregate(values: Iterable[float], goal: Goal | None = None) -> Aggregate:
         goal: Which way the metric is better, where known.
     """
     every = list(values)
-    numbers = [value for value in every if not math.isnan(value)]
+    numbers = every if math.isfinite(sum(every)) else [value for value in every if not math.isnan(value)]
     if not numbers:
         return Aggregate(0, len(every), last=every[0] if every else None)
     of, low, high = sample(every), min(numbers), max(numbers)
@@ -114,36 +133,11 @@ def aggregate(values: Iterable[float], goal: Goal | None = None) -> Aggregate:
     return Aggregate(of.n, of.nan, of.mean, of.std, low, high, median(numbers), best, every[0])
 
 
-def configuration(runs: Iterable[RunState]) -> list[Field]:
-    """Return the params of runs as fields, without seeds: what makes one configuration."""
-    keys = {key: None for run in runs for key, _ in flatten(run.params)}
-    return [Field("params", key) for key in sorted(keys) if not is_seed(key)]
+def configuration(params: Iterable[str]) -> list[Field]:
+    """Return params as fields, without seeds: what makes one configuration."""
+    return [Field("params", key) for key in sorted(params) if not is_seed(key)]
 
 
-def is_seed(key: str) -> bool:
-    """Tell whether a param is a seed, which tells runs of one configuration apart.
-
-    Example:
-        >>> is_seed("seed"), is_seed("model.random_state"), is_seed("data.split_seed"), is_seed("seedling")
-        (True, True, True, False)
-    """
-    last = key.rpartition(".")[2].lower()
-    return last in _SEEDS or last.endswith("_seed")
-
-
-def sort_key(value: Value | None) -> Rank | None:
-    """Return where a value stands among others: numbers, those in text included, before text; None for no value."""
-    if isinstance(value, float) and math.isnan(value):
-        return (2, "nan")
-    return None if value is None else rank(value) or (2, "nan")
-
-
-def _value(run: RunState, asked: Field) -> Value | None:
-    found = asked.values(run)
-    return found[0] if len(found) == 1 else json.dumps(found) if found else None
-
-
-def _of_metric(runs: Sequence[RunState], key: str, goal: Goal | None) -> Aggregate:
-    summaries = (run.metrics[key] for run in runs if key in run.metrics)
-    values = ((headline(summary, goal), summary.last) for summary in summaries)
-    return aggregate((last if value is None else value for value, last in values), goal)
+def _of_metric(lines: Sequence[Line], at: int, goal: Goal | None) -> Aggregate:
+    cells = map(itemgetter(at), lines)
+    return aggregate([value for value in cells if isinstance(value, float)], goal)

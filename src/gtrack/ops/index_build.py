@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import BinaryIO
 
+from gtrack.branch.bounded import run_on_trees
 from gtrack.branch.bulk import read_runs
 from gtrack.branch.repository import Repository
 from gtrack.config import environment
@@ -53,7 +54,7 @@ def rows_of_runs(repo: Repository, trees: Sequence[str], run_ids: Collection[str
         DamageError: The trees lead to objects that are missing.
         GitError: Git failed.
     """
-    if len(run_ids) >= _FEW and repo.git is not None:
+    if repo.git is not None and (len(run_ids) >= _FEW or repo.promisors):
         with closing(read_runs(repo, trees, run_ids)) as runs:
             for run_id, entries, blobs in runs:
                 yield _rows(documents_of(run_id, entries, blobs), now_us)
@@ -139,7 +140,7 @@ def _count(repo: Repository, tree: str) -> int:
     """Return about how many runs a tree has: ids are random, so one folder in sixteen tells."""
     assert repo.git is not None
     folders = [f"runs/{number:02x}/" for number in range(7, 256, 16)]
-    raw = repo.git.run(["ls-tree", "-z", "--name-only", "--full-tree", tree, *folders], git_dir=repo.paths.git_dir)
+    raw = run_on_trees(repo, ["ls-tree", "-z", "--name-only", "--full-tree", tree, *folders], [tree])
     return raw.count(b"\0") * 16
 
 

@@ -21,6 +21,7 @@ from gtrack.paths import cache_home
 
 __all__ = ["open_index", "refresh", "reopen_index"]
 
+_AHEAD_US = 10 * 60 * 1_000_000
 _TURNS: WeakKeyDictionary[Repository, threading.RLock] = WeakKeyDictionary()
 _TURNS_LOCK = threading.Lock()
 
@@ -142,7 +143,10 @@ def refresh(repo: Repository, store: Store) -> None:
     with store.transaction():
         tips = _tips(repo, store)  # another process may have been first
         if not _is_fresh(store, tips, now):
+            if _is_ahead(store, now):
+                store.clear()  # what of it only seemed to have come is not known: all runs are folded again
             reindex(repo, store, tips, now)
+            store.set_updated(now)
 
 
 def _tips(repo: Repository, store: Store) -> list[Tip]:
@@ -151,7 +155,15 @@ def _tips(repo: Repository, store: Store) -> list[Tip]:
 
 def _is_fresh(store: Store, tips: Sequence[Tip], now: int) -> bool:
     known = [(tip.ref, tip.oid) for tip in store.tips().values()]
-    return known == [(tip.ref, tip.oid) for tip in tips] and not store.due(now)
+    return known == [(tip.ref, tip.oid) for tip in tips] and not store.due(now) and not _is_ahead(store, now)
+
+
+def _is_ahead(store: Store, now: int) -> bool:
+    """Tell whether the index was brought up to date under a clock that ran far ahead.
+
+    By a few minutes does not matter: what was taken to have come has come in as many.
+    """
+    return store.updated > now + _AHEAD_US
 
 
 def _places(repo: Repository) -> list[str]:

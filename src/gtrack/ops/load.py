@@ -74,11 +74,9 @@ def load_run_files(
     found = [list(_members(repo, entry[1])) for entry in folders if entry is not None and entry[0] == TREE_MODE]
     entries = overlay(found[-1], *found[:-1]) if found else {}
     parsed = {} if known is None else known.parsed
-    blobs = {
-        oid: repo.read_blob(oid)
-        for name, mode, oid in entries.values()
-        if (name, oid) not in parsed and is_document(name, mode)
-    }
+    wanted = [e[2] for e in entries.values() if (e[0], e[2]) not in parsed and is_document(e[0], e[1])]
+    repo.bring(wanted)
+    blobs = {oid: repo.read_blob(oid) for oid in wanted}
     return replace(documents_of(run_id, entries.values(), blobs, parsed), read=repo.read_blob)
 
 

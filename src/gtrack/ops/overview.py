@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gtrack.clock import iso
 from gtrack.errors import UsageError
-from gtrack.index.query import Query
+from gtrack.index.query import Query, sort_states
 from gtrack.model.experiment import ExperimentState
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
 from gtrack.ops.experiments import experiments
-from gtrack.ops.goals import goal_for, metric_to_compare
-from gtrack.ops.leaderboard import Row, leaderboard
+from gtrack.ops.leaderboard import Row
 from gtrack.ops.rivals import Rivals, rivals
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ class Overview:
         metric: What its runs are compared by: the protocol's metric, or the only one with a goal.
         goal: Which way that is better.
         best: The first row of its leaderboard.
+        best_run: The best run of that row.
         baseline: The run that others are compared with.
     """
 
@@ -44,6 +43,7 @@ class Overview:
     metric: str | None = None
     goal: Goal | None = None
     best: Row | None = None
+    best_run: RunState | None = None
     baseline: RunState | None = None
 
     @property
@@ -59,40 +59,37 @@ class Overview:
         out["last_started"] = None if started is None else iso(started)
         out["compared_by"] = self.metric
         out["direction"] = None if self.goal is None else {"goal": self.goal.direction, "source": self.goal.source}
-        if self.best is None:
+        run = self.best_run
+        if self.best is None or run is None:
             return {**out, "best": None}
-        best, of = self.best.best, self.best.sample
-        return {**out, "best": {"mean": of.mean, "std": of.std, "n": of.n, "id": best.id, "name": best.name}}
+        of = self.best.sample
+        return {**out, "best": {"mean": of.mean, "std": of.std, "n": of.n, "id": run.id, "name": run.name}}
 
 
 def overview(found: Rivals) -> Overview:
     """Return an experiment at a glance."""
-    statuses = Counter(run.status for run in found.runs)
+    facts = found.facts
     try:
-        metric: str | None = metric_to_compare(found.runs, found.protocol)
+        metric: str | None = found.metric()
     except UsageError:
         metric = None
-    goal = None if metric is None else goal_for(metric, found.runs, found.protocol)
+    goal = None if metric is None else found.goal(metric)
     best = None
     if metric is not None and goal is not None:
-        rows = leaderboard(found.runs, metric, goal, meets=found.meets).rows
-        best = rows[0] if rows else None
-    last = found.runs[0] if found.runs else None
-    return Overview(found.protocol, dict(sorted(statuses.items())), last, metric, goal, best, found.baseline)
+        best = next(iter(found.leaderboard(metric, goal, limit=1).rows), None)
+    best_run = None if best is None else found.states([best.best])[best.best.id]
+    statuses = dict(sorted(facts.statuses.items()))
+    return Overview(found.protocol, statuses, facts.newest, metric, goal, best, best_run, found.baseline)
 
 
 def overviews(repo: Repo) -> list[Overview]:
     """Return every experiment that has runs or of which something was said, the one with the newest run first."""
-    runs: dict[str, list[RunState]] = {}
-    for run in repo.find(Query()):
-        runs.setdefault(run.experiment, []).append(run.state)
+    every = repo.facts(Query())
     said = {state.name: state for state in experiments(repo.repository)}
-    out = []
-    for name in [*runs, *(name for name in said if name not in runs)]:
-        protocol = said.get(name) or ExperimentState(name)
-        if protocol.floor is not None:
-            out.append(overview(rivals(repo, name, protocol=protocol)))
-        else:
-            mine = tuple(runs.get(name, ()))
-            out.append(overview(Rivals(protocol, mine, frozenset(run.id for run in mine))))
-    return out
+    known = dict.fromkeys([*every.experiments, *said])
+    seen = [
+        overview(rivals(repo, name, protocol=said.get(name) or ExperimentState(name), among=every)) for name in known
+    ]
+    newest = sort_states((each.last for each in seen if each.last is not None), ())
+    place = {run.experiment: at for at, run in enumerate(newest)}
+    return sorted(seen, key=lambda each: place.get(each.state.name, len(place)))

@@ -129,7 +129,7 @@ def sharing_state(repo: Repository, unrecorded: tuple[tuple[str, str], ...] = ()
 
 def _about_runs(repo: Repository, unrecorded: tuple[tuple[str, str], ...]) -> SharingState:
     """Return what there is to say of the runs and experiments themselves, with a remote or without."""
-    states = [state for state in View(repo).states() if not state.deleted]
+    states = [state for state in View(repo).unsettled() if not state.deleted]
     live = tuple(state.id for state in states if state.live)
     told = {path for path, _ in unrecorded}
     waiting = [run for run in spools_of(repo, Settings.from_env(repo.env).extra_spools) if run.id not in live]

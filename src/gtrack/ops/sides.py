@@ -16,9 +16,9 @@ from gtrack.model.goal import Goal, is_test_metric
 from gtrack.model.state import RunState
 from gtrack.model.statistics import Interval, Sample, sample, welch
 from gtrack.ops.ablation import verdict_of
-from gtrack.ops.commit_runs import choose_configuration
+from gtrack.ops.commit_runs import choose_configuration, same_but_code
 from gtrack.ops.goals import goal_for
-from gtrack.ops.leaderboard import value_of
+from gtrack.ops.leaderboard import value_of, varying_params
 from gtrack.ops.sides_search import CommitRuns, Pair
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Measured", "Side", "Sides", "compare_sides"]
 
 _MOST_METRICS = 5
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def compare_sides(pair: Pair, asked: Sequence[str] = ()) -> Sides:
     goals = {key: goal_for(key, runs, pair.protocol) for key in keys}
     left, right = (_side(found, keys[0], goals[keys[0]], pair.good) for found in (pair.left, pair.right))
     measured = tuple(_measure(key, goals[key], left, right) for key in keys)
-    remarks = filter(None, [pair.remark, *_remarks(left, right, keys[0]), *_below(left, right, pair)])
+    told = [pair.remark, *_remarks(left, right, keys[0]), _run_otherwise(left, right), *_below(left, right, pair)]
+    remarks = filter(None, told)
     return Sides(pair.protocol.name, left, right, measured, tuple(remarks))
 
 
@@ -208,6 +210,17 @@ def _remarks(left: Side, right: Side, metric: str) -> list[str]:
         if side.unfinished:
             out.append(f"{side} has {side.unfinished} more runs that did not finish")
     return out
+
+
+def _run_otherwise(left: Side, right: Side) -> str:
+    """Say that it is not the code alone that makes a difference."""
+    one, other = left.runs[0], right.runs[0]
+    if same_but_code(one) == same_but_code(other):
+        return ""
+    params = varying_params([one, other])
+    more = ", ..." if len(params) > _MOST_NAMED else ""
+    what = f"other params ({', '.join(params[:_MOST_NAMED])}{more})" if params else "another program"
+    return f"{right} was run with {what} than {left}: a difference need not be the code's"
 
 
 def _below(left: Side, right: Side, pair: Pair) -> Iterator[str]:

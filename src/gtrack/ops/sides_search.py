@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from gtrack.branch.code_history import Revision, resolve_revision
 from gtrack.branch.code_range import commits_between, history_of, merge_base
 from gtrack.branch.tracking import is_shallow
-from gtrack.errors import NotFoundError, UsageError
+from gtrack.errors import GtrackError, NotFoundError, UsageError
 from gtrack.index.fields import Field
 from gtrack.index.filter import And, Compare, In, Prefix, parse
 from gtrack.index.query import Query
 from gtrack.model.state import RunState
-from gtrack.ops.commit_runs import Wanted, runs_of_commits
+from gtrack.ops.commit_runs import Wanted, runs_of_commits, unfetched
 from gtrack.ops.experiments import experiment_of
 from gtrack.ops.goals import near_metrics
 
@@ -111,7 +111,7 @@ def find_sides(repo: Repo, asked: Range, wanted: Wanted) -> Pair:
             those that have the experiment's.
 
     Raises:
-        UsageError: There is no such revision.
+        UsageError: There is no such revision, or the right side's runs have no such metric.
         NotFoundError: A side has no runs.
     """
     left, right = _revisions(repo, asked)
@@ -186,7 +186,7 @@ def _good(repo: Repo, protocol: ExperimentState, runs: Sequence[RunState]) -> fr
     return frozenset(run.id for run in repo.find(Query(And((these, parse(protocol.floor))), (protocol.name,))))
 
 
-def _no_runs(repo: Repo, asked: Range, commits: Sequence[str], wanted: Wanted) -> NotFoundError:
+def _no_runs(repo: Repo, asked: Range, commits: Sequence[str], wanted: Wanted) -> GtrackError:
     many = len(commits) > 1
     lacking = f"none of the {len(commits):,} commits of {asked} has" if many else f"the commit of {asked} does not have"
     if not wanted.dirty and _newest(repo, asked.right, commits, replace(wanted, dirty=True)) is not None:
@@ -198,11 +198,11 @@ def _no_runs(repo: Repo, asked: Range, commits: Sequence[str], wanted: Wanted) -
     if others is not None:
         close = near_metrics(str(wanted.metric), others.runs)
         meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        return NotFoundError(f"{lacking} a finished run with {wanted.metric!r:.80}{meant}", hint="-m KEY names another")
+        return UsageError(f"{lacking} a finished run with {wanted.metric!r:.80}{meant}", hint="-m KEY names another")
     narrowed = " that matches" if wanted.where or wanted.experiments else ""
     return NotFoundError(
         f"{lacking} a finished run{narrowed}",
-        hint=_unshallow(repo) or f"run the experiment on {asked.right}, or gtrack pull",
+        hint=unfetched(repo) or _unshallow(repo) or f"run the experiment on {asked.right}, or gtrack pull",
     )
 
 

@@ -17,7 +17,7 @@ from gtrack.config import Settings
 from gtrack.errors import AmbiguousError, GtrackError, NotFoundError
 from gtrack.index.filter import bind_lineage
 from gtrack.index.query import Found, Query, answer, sort_states
-from gtrack.index.rows import rows_of
+from gtrack.index.rows import is_unsettled, rows_of
 from gtrack.index.store import Store
 from gtrack.model.fold import Document
 from gtrack.model.nested import flatten
@@ -67,7 +67,7 @@ class View:
         self._index: Store | None = None
         self._states: dict[str, RunState] = {}
         self._files: dict[str, RunFiles] = {}
-        self._now = now_ns() // 1000
+        self.now_us = now_ns() // 1000
 
     @cached_property
     def trees(self) -> list[str]:
@@ -81,7 +81,7 @@ class View:
             self._index = open_index(self.repo)
         return self._index
 
-    def _ask(self, question: Callable[[Store], T]) -> T:
+    def ask(self, question: Callable[[Store], T]) -> T:
         """Ask the index something, and once more where it turns out to be damaged, or was closed meanwhile."""
         store = self.index
         assert store is not None
@@ -95,7 +95,7 @@ class View:
     def run_ids(self) -> list[str]:
         """The ids of all runs, live ones included."""
         if self.index is not None:
-            return sorted({*self._ask(Store.ids), *self._live})
+            return sorted({*self.ask(Store.ids), *self._live})
         return sorted({run_id for tree in self.trees for run_id in run_ids_in(self.repo, tree)})
 
     def files(self, run_id: str) -> RunFiles:
@@ -121,20 +121,51 @@ class View:
             UsageError: The filter names a revision that is not here.
             GitError: It asks for a lineage, and git is not installed or failed.
         """
-        if query.where is not None:
-            query = replace(query, where=bind_lineage(query.where, self._descendants))
+        query = self.bound(query)
         if self.index is None:
-            return answer(self._all(), query, now_us=self._now)
-        live = [self.state(run_id) for run_id in self._live]
-        with without_collection() if query.limit is None else nullcontext():
-            known = [state.id for state in live]
-            indexed, total = self._ask(lambda index: index.find(query, now_us=self._now, without=known))
-        joined = answer(live, query, now_us=self._now)
-        if not joined.total:
+            return answer(self._all(), query, now_us=self.now_us)
+        live = answer(self.unindexed(), replace(query, limit=None), now_us=self.now_us)
+        # Of those that are passed over, a live run can be in the place of an indexed one.
+        spared = min(query.offset, live.total)
+        limit = None if query.limit is None else query.limit + spared
+        asked = replace(query, limit=limit, offset=query.offset - spared)
+        with without_collection() if limit is None else nullcontext():
+            indexed, total = self.ask(lambda index: index.find(asked, now_us=self.now_us, without=self.live_ids))
+        if not live.total:
             return Found(indexed, total)
         # Sorted once more: each part is in order already, and the best of both are the best of all.
-        runs = sort_states([*indexed, *joined.runs], query.order)
-        return Found(runs[: query.limit], total + joined.total)
+        runs = sort_states([*indexed, *live.runs], query.order)
+        return Found(runs[replace(query, offset=spared).window], total + live.total)
+
+    def bound(self, query: Query) -> Query:
+        """Return a query whose conditions on lineage know the commits that they are about.
+
+        Raises:
+            UsageError: The filter names a revision that is not here.
+            GitError: It asks for a lineage, and git is not installed or failed.
+        """
+        if query.where is None:
+            return query
+        return replace(query, where=bind_lineage(query.where, self._descendants))
+
+    @property
+    def live_ids(self) -> list[str]:
+        """The ids of the runs that have a spool."""
+        return list(self._live)
+
+    def unindexed(self) -> list[RunState]:
+        """Return the runs that are not looked for in the index: live ones; of another remote, all."""
+        return self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
+
+    def unsettled(self) -> list[RunState]:
+        """Return the runs of which something is left for a person or for time to settle, and live ones; newest first.
+
+        They are lost, were resumed twice from one point, were edited in two clones at the same time, or have facts of
+        a time that has not come.
+        """
+        indexed = [] if self.index is None else self.ask(Store.unsettled)
+        known = self._with_live(indexed)
+        return sort_states((state for state in known if state.live or is_unsettled(state)), ())
 
     def sql(self, text: str) -> Answer:
         """Answer a statement of SQL over the tables ``runs``, ``params``, ``tags`` and ``metrics``.
@@ -150,16 +181,15 @@ class View:
             with tables(index, live) as db:
                 return ask(db, text)
 
-        return self._ask(answered)
+        return self.ask(answered)
 
     def _descendants(self, revision: str) -> frozenset[str]:
         """Return the commits of runs that are a revision or descend from it."""
         from gtrack.branch.lineage import descendants
 
-        others = self._all() if self.index is None else [self.state(run_id) for run_id in self._live]
-        known = [commit for state in others if isinstance(commit := state.code.get("commit"), str)]
+        known = [commit for state in self.unindexed() if isinstance(commit := state.code.get("commit"), str)]
         if self.index is not None:
-            known += self._ask(Store.commits)
+            known += self.ask(Store.commits)
         return descendants(self.repo, revision, known)
 
     def keys(self, scope: str) -> dict[str, int]:
@@ -169,15 +199,12 @@ class View:
             scope: ``metrics``, ``params`` or ``tags``.
         """
         found: Counter[str] = Counter()
-        if self.index is None:
-            others = self._all()
-        else:
-            others = [self.state(run_id) for run_id in self._live]
-            found.update(self._ask(lambda index: index.keys(scope)))
+        if self.index is not None:
+            found.update(self.ask(lambda index: index.keys(scope)))
             for run_id in self._live:  # what is recorded of it so far is counted already
-                known = self._ask(partial(Store.state, run_id=run_id))
+                known = self.ask(partial(Store.state, run_id=run_id))
                 found.subtract(_keys_of(known, scope) if known is not None else ())
-        for state in others:
+        for state in self.unindexed():
             found.update(_keys_of(state, scope))
         return {key: count for key, count in sorted(found.items()) if count > 0}
 
@@ -211,21 +238,21 @@ class View:
     def _by_id(self, text: str) -> list[str]:
         if not _PREFIX.match(text):
             return []
-        known = self.run_ids if self.index is None else {*self._ask(lambda index: index.ids(text)), *self._live}
+        known = self.run_ids if self.index is None else {*self.ask(lambda index: index.ids(text)), *self._live}
         return sorted(run_id for run_id in known if run_id.startswith(text))
 
     def _by_age(self, text: str) -> list[str]:
         match = _LAST.match(text)
         if match is None:
             return []
-        number = int(match[1] or 0)
-        found = self.find(Query(limit=number + 1))
-        if number >= found.total:
-            raise NotFoundError(f"there are {found.total} runs, so no {text}", hint="gtrack ls")
-        return [found.runs[number].id]
+        found = self.find(Query(limit=1, offset=int(match[1] or 0)))
+        if not found.runs:
+            total = self.find(Query(limit=1)).total
+            raise NotFoundError(f"there are {total} runs, so no {text}", hint="gtrack ls")
+        return [found.runs[0].id]
 
     def _by_name(self, text: str) -> list[str]:
-        among = self._all() if self.index is None else self._with_live(self._ask(lambda index: index.named(text)))
+        among = self._all() if self.index is None else self._with_live(self.ask(lambda index: index.named(text)))
         named = [state for state in among if state.name == text]
         # A deleted run does not stand in the way of one that took its name.
         return [state.id for state in named if not state.deleted] or [state.id for state in named]
@@ -241,14 +268,13 @@ class View:
         commit = done.stdout.decode().strip()
         if done.returncode or not commit:
             return []
-        among = self._all() if self.index is None else self._with_live(self._ask(lambda index: index.of_code(commit)))
+        among = self._all() if self.index is None else self._with_live(self.ask(lambda index: index.of_code(commit)))
         found = [s for s in among if commit in (s.code.get("commit"), s.code.get("snapshot"))]
         return [state.id for state in sort_states(found, ())][:1]
 
     def _with_live(self, indexed: list[RunState]) -> list[RunState]:
         """Put live runs in the place of what the index has of them."""
-        others = [state for state in indexed if state.id not in self._live]
-        return [*others, *(self.state(run_id) for run_id in self._live)]
+        return [*(state for state in indexed if state.id not in self._live), *self.unindexed()]
 
     def _all(self) -> list[RunState]:
         """Read and fold every run."""
@@ -282,9 +308,9 @@ class View:
             else:
                 documents += sealed.documents
                 live = sealed.live
-        state = fold_now(run_id, documents, self._now)
+        state = fold_now(run_id, documents, self.now_us)
         if run is None:
-            state = without_word(state, self._now)
+            state = without_word(state, self.now_us)
         problems = (*state.problems, *files.problems, *problems)
         return replace(state, live=live, problems=problems) if live or problems else state
 

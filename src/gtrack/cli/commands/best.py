@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_field, complete_filter, complete_metric
+from gtrack.cli.completing import complete_field, complete_metric
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.options import experiment_option, where_option
 from gtrack.cli.output import Output, emit, output_options, to_json
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.text import clean
@@ -18,7 +19,9 @@ from gtrack.text import clean
 if TYPE_CHECKING:
     from gtrack.index.fields import Field
     from gtrack.index.filter import Filter
+    from gtrack.model.experiment import ExperimentState
     from gtrack.model.goal import Goal
+    from gtrack.model.state import RunState
     from gtrack.ops.leaderboard import Leaderboard, Row
     from gtrack.ops.rivals import Rivals
     from gtrack.reader import Repo
@@ -38,10 +41,8 @@ _DEFAULT_COUNT = 20
     ],
 )
 @click.argument("metric", required=False, shell_complete=complete_metric)
-@click.option(
-    "--experiment", metavar="NAME", shell_complete=complete_experiment, help="Which one; the newest run's by default."
-)
-@click.option("--where", "filter_", metavar="FILTER", shell_complete=complete_filter, help="Only the runs that match.")
+@experiment_option("Which one; the newest run's by default.")
+@where_option()
 @click.option(
     "--min-runs", metavar="COUNT", type=click.IntRange(min=1), default=1, help="Only configurations of so many runs."
 )
@@ -78,32 +79,36 @@ def command(
     so are those that have not finished. Differences to the baseline have Welch's 95 % interval.
     """
     from gtrack.index.filter import parse
-    from gtrack.ops.leaderboard import leaderboard
     from gtrack.ops.rivals import rivals
 
     if single and (group_by or min_runs > 1):
         raise UsageError("--runs ranks single runs, and --group-by and --min-runs are about several")
+    if count is None and output.form in (None, "md"):
+        count = _DEFAULT_COUNT
     fields = _fields(group_by)
     where = None if filter_ is None else parse(filter_)
     with invocation.repository() as repo:
         name = _experiment(invocation, repo, experiment, where)
         found = rivals(repo, name, where)
-        if not found.runs and experiment is not None:
+        if not found.facts.total and experiment is not None:
             raise _nothing(repo, name, where)
-    key, goal = _metric(found, metric)
-    _warn(invocation, found, key)
-    board = leaderboard(
-        found.runs,
-        key,
-        goal,
-        meets=found.meets,
-        baseline=found.baseline,
-        by=fields,
-        single=single,
-        min_runs=min_runs,
-        unfinished=unfinished,
-    )
-    _print(invocation, output, found, board, fields, single=single, min_runs=min_runs, count=count)
+        key, goal = _metric(found, metric)
+        _warn(invocation, found, key)
+        # One more tells whether the first two can be told apart.
+        board = found.leaderboard(
+            key,
+            goal,
+            by=fields,
+            single=single,
+            min_runs=min_runs,
+            unfinished=unfinished,
+            limit=None if count is None else max(count, 2),
+        )
+        rows = _with_baseline(board, count)
+        whole = output.form in ("json", "jsonl")
+        states = found.states(run for row in rows for run in (row.runs if whole else row.runs[:1]))
+    hidden = board.total - len(board.rows[:count])
+    _print(invocation, output, found.protocol, board, rows, states, fields, single, min_runs, hidden)
 
 
 def _fields(texts: Sequence[str]) -> list[Field]:
@@ -143,17 +148,17 @@ def _nothing(repo: Repo, name: str, where: Filter | None) -> NotFoundError:
 
 def _metric(found: Rivals, asked: str | None) -> tuple[str, Goal]:
     """Return the metric to rank by and its goal."""
-    from gtrack.ops.goals import goal_for, metric_to_compare, near_metrics
+    from gtrack.ops.goals import near_names
 
-    key = asked.removeprefix("metrics.") if asked else metric_to_compare(found.runs, found.protocol)
-    if asked and not any(key in run.metrics for run in found.runs):
-        close = near_metrics(key, found.runs)
+    key = asked.removeprefix("metrics.") if asked else found.metric()
+    if asked and key not in found.facts.metrics:
+        close = near_names(key, found.facts.metrics)
         meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise UsageError(
             f"no run here has a metric {key!r:.80}{meant}",
             hint=f"gtrack best {shlex.quote(close[0])}" if close else None,
         )
-    goal = goal_for(key, found.runs, found.protocol)
+    goal = found.goal(key)
     if goal is None:
         name, metric = shlex.quote(found.protocol.name), shlex.quote(key)
         raise UsageError(
@@ -182,37 +187,34 @@ def _warn(invocation: Invocation, found: Rivals, key: str) -> None:
 def _print(
     invocation: Invocation,
     output: Output,
-    found: Rivals,
+    protocol: ExperimentState,
     board: Leaderboard,
+    rows: Sequence[Row],
+    states: Mapping[str, RunState],
     fields: Sequence[Field],
-    *,
     single: bool,
     min_runs: int,
-    count: int | None,
+    hidden: int,
 ) -> None:
     from gtrack.cli.standings import csv_columns, left_out, ranked_by, row_columns, row_dict, too_close
 
-    if count is None and output.form in (None, "md"):
-        count = _DEFAULT_COUNT
-    rows = _with_baseline(board, count)
     if output.form == "json":
-        output.write(to_json(_whole(found, board, rows, fields), indent=2) + "\n")
+        output.write(to_json(_whole(protocol, board, rows, states, fields), indent=2) + "\n")
         return
     terminal = output.terminal(invocation)
     table = output.form in (None, "md")
     if table:
         # Beside a table on the terminal it is part of the result; in a file of another format it would be in the way.
-        (invocation.say if output == Output() else invocation.notice)(ranked_by(found.protocol, board))
+        (invocation.say if output == Output() else invocation.notice)(ranked_by(protocol, board))
     if rows or not table:
-        columns = row_columns(board, rows, fields, terminal, single=single)
-        full = csv_columns(rows, fields, single=single)
-        missing = emit(invocation, output, rows, columns, lambda row: row_dict(row, fields), csv_columns=full)
+        columns = row_columns(board, rows, states, fields, terminal, single=single)
+        full = csv_columns(rows, states, fields, single=single)
+        missing = emit(invocation, output, rows, columns, lambda row: row_dict(row, states, fields), csv_columns=full)
         if missing:
             invocation.notice(f"the terminal has no room for {', '.join(missing)}; --csv and --json show them")
     if table:
-        hidden = len(board.rows) - (count or 0)
-        more = f"{hidden:,} more; -n {len(board.rows)} shows all" if hidden > 0 else ""
-        remarks = [more, too_close(board, terminal), left_out(board, found.protocol, min_runs)]
+        more = f"{hidden:,} more; -n {board.total} shows all" if hidden > 0 else ""
+        remarks = [more, too_close(board, terminal), left_out(board, protocol, min_runs)]
         for remark in filter(None, remarks if rows else ["nothing to rank", *remarks]):
             invocation.notice(remark)
 
@@ -225,15 +227,21 @@ def _with_baseline(board: Leaderboard, count: int | None) -> list[Row]:
     return rows
 
 
-def _whole(found: Rivals, board: Leaderboard, rows: Sequence[Row], fields: Sequence[Field]) -> dict[str, object]:
+def _whole(
+    protocol: ExperimentState,
+    board: Leaderboard,
+    rows: Sequence[Row],
+    states: Mapping[str, RunState],
+    fields: Sequence[Field],
+) -> dict[str, object]:
     from gtrack.cli.standings import row_dict
 
     return {
-        "experiment": found.protocol.to_dict(),
+        "experiment": protocol.to_dict(),
         "metric": board.metric,
         "goal": {"direction": board.goal.direction, "source": board.goal.source},
-        "total": len(board.rows),
-        "rows": [row_dict(row, fields) for row in rows],
+        "total": board.total,
+        "rows": [row_dict(row, states, fields) for row in rows],
         "left_out": {
             "status": dict(board.unfinished),
             "below_floor": board.below_floor,

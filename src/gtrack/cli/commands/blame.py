@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_filter, complete_metric, complete_revision
+from gtrack.cli.completing import complete_metric, complete_revision
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.options import experiment_option, where_option
 from gtrack.cli.output import Output, output_options
-from gtrack.errors import NotFoundError
+from gtrack.errors import GtrackError, NotFoundError, UsageError
 from gtrack.text import clean
 
 if TYPE_CHECKING:
@@ -38,10 +39,8 @@ __all__ = ["command"]
     shell_complete=complete_revision,
     help="Whose history; HEAD's by default.",
 )
-@click.option(
-    "--experiment", metavar="NAME", shell_complete=complete_experiment, help="Which one; the newest run's by default."
-)
-@click.option("--where", "filter_", metavar="FILTER", shell_complete=complete_filter, help="Only the runs that match.")
+@experiment_option("Which one; the newest run's by default.")
+@where_option()
 @click.option("--since", metavar="REV", shell_complete=complete_revision, help="From this commit on.")
 @click.option(
     "-n",
@@ -114,15 +113,19 @@ def _experiment(invocation: Invocation, repo: Repo, metric: str, asked: str | No
     return name
 
 
-def _unknown(repo: Repo, metric: str, where: Filter | None) -> NotFoundError:
+def _unknown(repo: Repo, metric: str, where: Filter | None) -> GtrackError:
     from gtrack.cli.keys import Keys, near
+    from gtrack.index.query import Query
+    from gtrack.ops.commit_runs import unfetched
 
     known = Keys(repo).of("metrics")
     if metric in known and where is not None:
         return NotFoundError(f"no run with {metric!r:.80} matches", hint=f"gtrack ls --metric {metric}")
     close = near(metric, known)
     meant = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-    return NotFoundError(f"no run has a metric {metric!r:.80}{meant}", hint="gtrack ls")
+    if not known and not repo.find(Query(limit=1)):
+        return NotFoundError("there are no runs yet", hint=unfetched(repo) or "gtrack run -- python train.py")
+    return UsageError(f"no run has a metric {metric!r:.80}{meant}", hint="gtrack ls")
 
 
 def _hint(history: History) -> str:

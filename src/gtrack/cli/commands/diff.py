@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_filter, complete_metric, complete_run
+from gtrack.cli.completing import complete_run
 from gtrack.cli.goals import Goals
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.output import Output, output_options
 from gtrack.cli.selectors import resolve, whole_state
 from gtrack.cli.terminal import Terminal
@@ -63,15 +64,7 @@ class _Asked:
 @click.option("--code", "parts", flag_value="code", multiple=True, help="Only the code: the whole diff, as git's.")
 @click.option("--data", "parts", flag_value="data", multiple=True, help="Only the data.")
 @click.option("--env", "parts", flag_value="env", multiple=True, help="Only the environment, packages and seeds.")
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    metavar="KEY",
-    multiple=True,
-    shell_complete=complete_metric,
-    help="Which metrics to compare (repeatable).",
-)
+@metrics_option("Which metrics to compare (repeatable).")
 @click.option(
     "--ablation",
     metavar="[GROUP]",
@@ -79,19 +72,8 @@ class _Asked:
     flag_value="",
     help="Show what single params do: the runs of GROUP, or of the experiment, that differ from SELECTOR in one.",
 )
-@click.option(
-    "--experiment",
-    metavar="NAME",
-    shell_complete=complete_experiment,
-    help="Of REV..REV and --ablation: only its runs.",
-)
-@click.option(
-    "--where",
-    "filter_",
-    metavar="FILTER",
-    shell_complete=complete_filter,
-    help="Of REV..REV and --ablation: only the runs that match.",
-)
+@experiment_option("Of REV..REV and --ablation: only its runs.")
+@where_option("Of REV..REV and --ablation: only the runs that match.")
 @click.option("--dirty", is_flag=True, help="Of REV..REV: count runs of code with uncommitted changes too.")
 @output_options
 @click.pass_obj

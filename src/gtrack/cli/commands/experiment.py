@@ -100,10 +100,12 @@ def set_(
             changes["baseline"] = repo.run(baseline).id
         set_protocol(repo.repository, name, changes)
         found = rivals(repo, name)
-        near = [] if found.runs else near_experiments(repo, name)
-    for line in doubts(found, changes, near):
+        near = [] if found.facts.total else near_experiments(repo, name)
+        lines = doubts(found, changes, near)
+        said = describe_protocol(found)
+    for line in lines:
         invocation.notice(f"gtrack: {line}")
-    invocation.notice(f"experiment {clean(name)}: {describe_protocol(found)}")
+    invocation.notice(f"experiment {clean(name)}: {said}")
 
 
 @command.command("show", cls=Command, examples=["gtrack experiment show churn", "gtrack experiment show churn --json"])
@@ -118,9 +120,9 @@ def show(invocation: Invocation, *, name: str, output: Output) -> None:
 
     with invocation.repository() as repo:
         found = rivals(repo, name)
-        if not found.runs and found.protocol.updated is None:
+        if not found.facts.total and found.protocol.updated is None:
             raise no_experiment(repo, name)
-    seen = overview(found)
+        seen = overview(found)
     terminal = output.terminal(invocation)
     if output.form == "json":
         output.write(to_json(seen.to_dict(), indent=2) + "\n")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_file, complete_filter, complete_metric
+from gtrack.cli.completing import complete_file, complete_metric
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.options import experiments_option, where_option
 from gtrack.cli.output import csv_cell, to_json
-from gtrack.cli.selectors import whole_state
+from gtrack.cli.selectors import explain_nothing, whole_state
 from gtrack.cli.terminal import write
 from gtrack.errors import DamageError, UsageError
 from gtrack.ids import SHORT
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gtrack.model.state import RunState
     from gtrack.ops.export import Exported
     from gtrack.ops.view import View
-    from gtrack.reader import RecordedRun
+    from gtrack.reader import RecordedRun, Repo
     from gtrack.runs import Runs
 
 __all__ = ["command"]
@@ -55,15 +56,8 @@ _MOST_NAMED = 5
     shell_complete=complete_file,
     help="A path, a URL such as s3://bucket/runs, or - to print them.",
 )
-@click.option("--where", "filter_", metavar="FILTER", shell_complete=complete_filter, help="Only the runs that match.")
-@click.option(
-    "--experiment",
-    "experiments",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=complete_experiment,
-    help="Only the runs of an experiment (repeatable).",
-)
+@where_option()
+@experiments_option()
 @click.option("--curves", is_flag=True, help="A folder of Parquet files: the runs, and the values of their metrics.")
 @click.option(
     "--keys",
@@ -100,6 +94,9 @@ def command(
     _check(form, file, curves=curves, keys=keys)
     with invocation.repository() as repo:
         runs = repo.search(filter_, experiment=experiments or None, deleted=deleted)
+        _tell_unknown(invocation, repo, experiments, deleted=deleted)
+        if not runs:
+            explain_nothing(invocation, repo, filter_)
         if curves:
             return _dataset(invocation, runs, file, _wanted(keys), overwrite=overwrite)
         if file == "-":
@@ -109,6 +106,16 @@ def command(
             _file(form, runs, file, overwrite=overwrite)
         invocation.notice(f"{plural(len(runs), 'run')} exported" + ("" if file == "-" else f" to {_shown(file)}"))
     return 0
+
+
+def _tell_unknown(invocation: Invocation, repo: Repo, experiments: Sequence[str], *, deleted: bool) -> None:
+    """Name the experiments of which there is no run, and those that may have been meant."""
+    from gtrack.index.query import Query
+    from gtrack.ops.rivals import no_experiment
+
+    for name in dict.fromkeys(experiments):
+        if not repo.find(Query(experiments=(name,), deleted=deleted, limit=1)):
+            invocation.notice(f"gtrack: {clean(str(no_experiment(repo, name)))}")
 
 
 def _check(form: str, target: str, *, curves: bool, keys: Sequence[str]) -> None:

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import (
-    complete_experiment,
-    complete_filter,
-    complete_metric,
-    complete_revision,
-    complete_run,
-)
+from gtrack.cli.completing import complete_filter, complete_revision, complete_run
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.numbers import Number
+from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.output import Output, output_options
 from gtrack.clock import now_ns
 from gtrack.errors import UsageError
@@ -42,13 +37,7 @@ __all__ = ["command"]
 @click.option(
     "--rev", metavar="REV", shell_complete=complete_revision, help="Judge the runs of this commit, not HEAD's."
 )
-@click.option(
-    "--where",
-    "filter_",
-    metavar="FILTER",
-    shell_complete=complete_filter,
-    help="Only the runs that match, on both sides.",
-)
+@where_option("Only the runs that match, on both sides.")
 @click.option(
     "--against",
     metavar="REV|RUN|baseline",
@@ -65,18 +54,8 @@ __all__ = ["command"]
 @click.option(
     "--min-runs", metavar="COUNT", type=click.IntRange(min=1), default=1, help="Fail with fewer runs on a side."
 )
-@click.option(
-    "--experiment", metavar="NAME", shell_complete=complete_experiment, help="Which one, where there are several."
-)
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    metavar="KEY",
-    multiple=True,
-    shell_complete=complete_metric,
-    help="What to compare, unless it is the metrics of the conditions, or the experiment's (repeatable).",
-)
+@experiment_option("Which one, where there are several.")
+@metrics_option("What to compare, unless it is the metrics of the conditions, or the experiment's (repeatable).")
 @click.option(
     "--confidence",
     metavar="SHARE",
@@ -116,10 +95,12 @@ def command(
     over the runs, and of each run about the last value; max(metrics.val_auc) is about its best. Anything else has to
     hold of every run. The floor of the experiment (gtrack experiment set) is a condition as well.
 
-    --against compares the mean with that of other runs: of a branch, tag or commit those of the newest commit on its
-    first-parent history that has finished runs of the experiment with the metric, the best configuration among them;
-    of a run, or of the experiment's baseline, that run and those that repeat it. A value is a metric's best where its
-    goal was declared, else its last, as in gtrack best.
+    --against compares the mean with that of other runs: of a run, or of the experiment's baseline, that run and those
+    that repeat it; of a branch, tag or commit those of the newest commit on its first-parent history that has, of the
+    experiment and with the metric, --min-runs finished runs of the candidate's configuration, but for the code. Where
+    no commit has (50 with runs are looked at), it is the best configuration of the newest commit with so many runs of
+    one. The output says so, and what newer commits came to that were run otherwise. A value is a metric's best where
+    its goal was declared, else its last, as in gtrack best.
 
     Both are judged by the 95 % confidence interval, Student's for a bound and Welch's for a difference. It FAILS when
     the whole interval lies on the wrong side of the bound, or beyond the tolerance. It PASSES when the whole interval

@@ -7,15 +7,9 @@ from collections.abc import Sequence
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import (
-    complete_experiment,
-    complete_fields,
-    complete_filter,
-    complete_metric,
-    complete_param,
-    complete_remote,
-)
+from gtrack.cli.completing import complete_fields, complete_param, complete_remote
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.options import experiments_option, metrics_option, where_option
 from gtrack.cli.output import Output, output_options
 from gtrack.errors import UsageError
 from gtrack.model.state import STATUSES
@@ -38,31 +32,10 @@ _DEFAULT_COUNT = 20
         "gtrack ls --csv > runs.csv",
     ],
 )
-@click.option(
-    "--where",
-    "filter_",
-    metavar="FILTER",
-    shell_complete=complete_filter,
-    help="Only the runs that match, such as 'metrics.val_auc > 0.9'.",
-)
-@click.option(
-    "--experiment",
-    "experiments",
-    metavar="NAME",
-    multiple=True,
-    shell_complete=complete_experiment,
-    help="Only the runs of an experiment (repeatable).",
-)
+@where_option("Only the runs that match, such as 'metrics.val_auc > 0.9'.")
+@experiments_option()
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Only runs of this status (repeatable).")
-@click.option(
-    "-m",
-    "--metric",
-    "metrics",
-    metavar="KEY",
-    multiple=True,
-    shell_complete=complete_metric,
-    help="Show a metric (repeatable).",
-)
+@metrics_option("Show a metric (repeatable).")
 @click.option(
     "--param", "params", metavar="KEY", multiple=True, shell_complete=complete_param, help="Show a param (repeatable)."
 )
@@ -139,7 +112,7 @@ def command(
 
     A field is one of the filter language: started, params.lr, metrics.val_auc (its last value), max(metrics.val_auc),
     tags.stage, environment.python. A metric, param or tag may be named without its kind; then --sort puts the best
-    metric first, by its goal or its usual direction.
+    metric first, by its goal or its usual direction, and --columns shows the best value of one with a goal.
     """
     from gtrack.cli.selection import Listing, Selection, query_of
 

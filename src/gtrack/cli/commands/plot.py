@@ -8,11 +8,12 @@ import click
 
 from gtrack.cli.chart import chart_lines, facts, painter
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_filter, complete_metric, complete_run
+from gtrack.cli.completing import complete_run
 from gtrack.cli.curves import Wanted, drawn_runs, wanted_charts, wanted_runs
 from gtrack.cli.files import write_file
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.numbers import Number
+from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.output import Column, Output, emit, markdown_table, output_options
 from gtrack.cli.selectors import explain_nothing
 from gtrack.cli.table import Heading
@@ -37,17 +38,9 @@ _PICTURES = (".html", ".png", ".svg")
     ],
 )
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1, shell_complete=complete_run)
-@click.option(
-    "-m", "--metric", "metrics", metavar="KEY", multiple=True, shell_complete=complete_metric,
-    help="Draw a metric, or those that a pattern such as 'val_*' names (repeatable).",
-)  # fmt: skip
-@click.option(
-    "--where", "filter_", metavar="FILTER", shell_complete=complete_filter,
-    help="Draw the newest runs that match, such as 'metrics.val_auc > 0.9'.",
-)  # fmt: skip
-@click.option(
-    "--experiment", metavar="NAME", shell_complete=complete_experiment, help="Draw the newest runs of an experiment."
-)
+@metrics_option("Draw a metric, or those that a pattern such as 'val_*' names (repeatable).")
+@where_option("Draw the newest runs that match, such as 'metrics.val_auc > 0.9'.")
+@experiment_option("Draw the newest runs of an experiment.")
 @click.option("-n", "count", metavar="COUNT", type=click.IntRange(min=1), help="How many runs; 10 unless told.")
 @click.option(
     "--x", "axis", metavar="AXIS", default="step", show_default=True,

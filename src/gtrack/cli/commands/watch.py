@@ -11,10 +11,11 @@ import click
 
 from gtrack.cli.chart import painter
 from gtrack.cli.command import command as declare
-from gtrack.cli.completing import complete_experiment, complete_filter, complete_metric, complete_run
+from gtrack.cli.completing import complete_run
 from gtrack.cli.frames import frame
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.numbers import Number
+from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.screen import Screen, whole_screen
 from gtrack.cli.selectors import resolve
 from gtrack.cli.terminal import write
@@ -36,12 +37,9 @@ __all__ = ["command"]
     ],
 )
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1, shell_complete=complete_run)
-@click.option("--where", "filter_", metavar="FILTER", shell_complete=complete_filter, help="Only the runs that match.")
-@click.option("--experiment", metavar="NAME", shell_complete=complete_experiment, help="Only an experiment's runs.")
-@click.option(
-    "-m", "--metric", "metrics", metavar="KEY", multiple=True, shell_complete=complete_metric,
-    help="Show a metric, or those that a pattern such as 'val_*' names (repeatable); the first is drawn.",
-)  # fmt: skip
+@where_option()
+@experiment_option("Only an experiment's runs.")
+@metrics_option("Show a metric, or those that a pattern such as 'val_*' names (repeatable); the first is drawn.")
 @click.option(
     "--interval", metavar="SECONDS", type=Number(min=0.1, max=86_400), default=2.0, show_default=True,
     help="How often to look.",
