@@ -31,7 +31,7 @@ from gtrack.model.state import Note, RunState, SessionState
 from gtrack.model.summary import MetricSummary
 
 NOW = 1_795_000_000_000_000
-claim = settings(deadline=None, max_examples=150, phases=[Phase.explicit, Phase.generate])
+claim = settings(deadline=None, max_examples=60, phases=[Phase.explicit, Phase.generate])
 
 scalars = st.one_of(
     st.sampled_from(

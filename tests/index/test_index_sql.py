@@ -106,9 +106,8 @@ def test_whatever_else_is_refused_in_words(store, tmp_path, text):
     assert len(store.ids()) == 3
 
 
+@pytest.mark.parametrize("store", ["file"], indirect=True)  # what is in memory is a copy
 def test_the_file_cannot_be_written_even_without_the_guard(store):
-    if store.path == ":memory:":
-        pytest.skip("what is in memory is a copy")
     with tables(store, []) as db:
         db.set_authorizer(None)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):

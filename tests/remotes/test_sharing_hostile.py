@@ -76,7 +76,9 @@ NOW = now_ns() // 1000
 KINDS = {
     "a tombstone of my run": _unheard(lambda run: event(f"tombstones/{run[:2]}/{run}", {"kind": "tombstone"})),
     "a moved alias": _unheard(lambda _: event("models/churn/events", {"kind": "alias", "alias": "production"})),
-    "an experiment": _unheard(lambda _: event("experiments/default/events", {"kind": "description", "text": "mine"})),
+    "an experiment": _unheard(
+        lambda _: event("experiments/default/events", {"kind": "set", "description": "mine", "author": "Mallory"})
+    ),
     "a view": _unheard(lambda _: event("views/team", {"kind": "view"})),
     "an event of the year 9999": _bad(
         "in the future", lambda run: event(f"{run_dir(run)}/events", STOLEN, YEAR_9999), "carried", "warning"
