@@ -10,7 +10,7 @@ import pytest
 from servers import SERVERS, Server, run
 from team import Team, push_at_once
 
-OVER = ("git", "http", "ssh")
+OVER = ("git", "http", pytest.param("ssh", marks=pytest.mark.soak))  # a login takes longer than a push
 
 
 @pytest.fixture(params=OVER)
