@@ -189,6 +189,7 @@ def _history_side(repo: Repo, revision: Revision, wanted: Wanted, ranking: Ranki
 
 def _run_side(repo: Repo, selector: str, wanted: Wanted, what: str = "run") -> Side:
     run = repo.run(selector).state
+    like = configuration(run)
     found = (each.state for each in repo.find(Query(wanted.where, (run.experiment,))))
-    same = [each for each in found if each.id != run.id and configuration(each) == configuration(run)]
+    same = [each for each in found if each.id != run.id and configuration(each) == like]
     return Side(f"{what} {run.id[:SHORT]}", tuple(sorted([run, *same], key=lambda each: (each.started or 0, each.id))))

@@ -18,9 +18,9 @@ from gtrack.errors import DamageError, GtrackError, NotFoundError
 from gtrack.format.schema import check_document
 from gtrack.ops.load import RunFiles
 from gtrack.ops.seal import seal
-from gtrack.ops.sealing import SEALED, seal_spools
+from gtrack.ops.sealing import SEALED, put_aside, seal_spools
 from gtrack.ops.staging import copy_run, signature
-from gtrack.spool.directory import SpoolRun, Writer, hold_folder, read_document
+from gtrack.spool.directory import SpoolRun, Writer, read_document
 from gtrack.spool.reading import read_journal
 
 if TYPE_CHECKING:
@@ -227,14 +227,4 @@ def _put_aside(staged: _Staged, run_id: str) -> None:
         return
     # A read-only place, or somebody else's, is left as it is.
     with contextlib.suppress(OSError, DamageError):
-        folder = os.path.join(spool, SEALED)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        with hold_folder(staged.source, alone=True) as alone:
-            if not alone or signature(staged.source) != staged.seen:
-                return
-            for number in range(1000):
-                target = os.path.join(folder, f"{run_id}-{number}")
-                if not os.path.lexists(target):
-                    os.rename(staged.source, target)
-                    os.utime(target)
-                    return
+        put_aside(staged.source, run_id, lambda: signature(staged.source) == staged.seen)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from gtrack.branch import keep
 from gtrack.branch.author import author
@@ -21,7 +21,7 @@ from gtrack.ops.spooled_objects import take_in_objects
 from gtrack.ops.trees import recorded_files
 from gtrack.spool.directory import SpoolRun, Writer, hold_folder
 
-__all__ = ["SEALED", "is_time_to_sweep", "load_libraries", "seal_spools", "sweep_sealed"]
+__all__ = ["SEALED", "is_time_to_sweep", "load_libraries", "put_aside", "seal_spools", "sweep_sealed"]
 
 SEALED = ".sealed"
 _SWEEP_EVERY = 3600.0
@@ -114,15 +114,29 @@ def _put_aside(run: SpoolRun, sealed: Collection[Writer]) -> None:
         run: The spool.
         sealed: The writers that were sealed; one that joined since makes it stay.
     """
-    folder = os.path.join(os.path.dirname(run.path), SEALED)
+    put_aside(run.path, run.id, lambda: set(run.writers()) <= set(sealed))
+
+
+def put_aside(path: str, run_id: str, is_as_sealed: Callable[[], bool]) -> None:
+    """Move a spool into the folder of sealed ones beside it, unless something holds it or has written to it since.
+
+    Args:
+        path: The spool.
+        run_id: The run.
+        is_as_sealed: Tells, while nobody else can write, whether it is as it was when it was sealed.
+
+    Raises:
+        OSError: It cannot be moved.
+    """
+    folder = os.path.join(os.path.dirname(path), SEALED)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    with hold_folder(run.path, alone=True) as alone:
-        if not alone or not set(run.writers()) <= set(sealed):
+    with hold_folder(path, alone=True) as alone:
+        if not alone or not is_as_sealed():
             return
         for number in range(1000):
-            target = os.path.join(folder, f"{run.id}-{number}")
+            target = os.path.join(folder, f"{run_id}-{number}")
             if not os.path.lexists(target):
-                os.rename(run.path, target)
+                os.rename(path, target)
                 os.utime(target)
                 return
 

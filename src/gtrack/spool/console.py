@@ -78,6 +78,9 @@ class Console:
         self._stopping = False
         self._synced = threading.Event()
         self._served_here = False
+        self._claim = threading.Lock()
+        """Of stop() and the thread that stands by, one copies: what both read, neither writes before the exit."""
+        self._begun = threading.Event()
         self._finished = threading.Event()
 
     @classmethod
@@ -116,10 +119,13 @@ class Console:
                 for fd in fds:
                     os.close(fd)
                 return None
-            os.write(control_out, tee.TAKE)
-            _flush()
-            for tap in taps:
-                tap.divert()
+            try:
+                os.write(control_out, tee.TAKE)
+                _flush()
+                for tap in taps:
+                    tap.divert()
+            finally:
+                console._begun.set()
             _stack.append(console)
             return console
 
@@ -143,11 +149,12 @@ class Console:
         _flush()
         for tap in self._taps:
             tap.restore()
-        if _take_back(self._control_in):
+        with self._claim:
+            self._served_here = _take_back(self._control_in)
+        if self._served_here:
             # The helper is not even up yet: a run this short is copied here, in less time than it takes to start.
             with closing(OutputWriter(self._stem)) as writer:
                 ended = tee.drain(self._streams(), writer)
-            self._served_here = True
             os.write(self._control_out, tee.EXIT if ended else tee.TAKE + tee.SYNC)
             self._synced.set()
         else:
@@ -172,9 +179,13 @@ class Console:
         """Wait for the helper's answer; when it dies without one, do its work."""
         with suppress(ChildProcessError):  # the training waits for any child, and got this one
             os.waitpid(self._starter, 0)
+        self._begun.wait()  # a helper can fail before the streams are diverted: they are given back afterwards
         answered = os.read(self._ack, 1) == tee.SYNCED
-        if not answered and not self._served_here:
-            _take_back(self._control_in)
+        with self._claim:
+            mine = not answered and not self._served_here
+            if mine:
+                _take_back(self._control_in)
+        if mine:
             with closing(OutputWriter(self._stem)) as writer:
                 streams = self._streams()
                 tee.drain(streams, writer)  # first, so that the order stays nearly what it was
