@@ -48,8 +48,12 @@ class Watched:
         return found
 
     def recorders(self):
-        """Return the ids of the recorders that have found their feet."""
-        return [pid for pid in self.processes("gtrack.ops.recorder") if cwd_of(pid) == "/"]
+        """Return the ids of the recorders that have found their feet.
+
+        What a recorder has forked bears the recorder's command line until it becomes the program it is to run.
+        """
+        found = [pid for pid in self.processes("gtrack.ops.recorder") if cwd_of(pid) == "/"]
+        return [pid for pid in found if parent_of(pid) not in found]
 
     def recorder(self):
         """Wait for the recorder, and return its id."""
@@ -87,6 +91,14 @@ def cwd_of(pid):
         return os.readlink(f"/proc/{pid}/cwd")
     except OSError:
         return None
+
+
+def parent_of(pid):
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return None
+    return int(status.partition("\nPPid:")[2].split()[0])
 
 
 def kill(pid, number=signal.SIGKILL):
