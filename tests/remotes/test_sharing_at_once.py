@@ -10,7 +10,8 @@ import pytest
 from servers import SERVERS, Server, run
 from team import Team, push_at_once
 
-OVER = ("git", "http", pytest.param("ssh", marks=pytest.mark.soak))  # a login takes longer than a push
+SLOW = [pytest.param(kind, marks=pytest.mark.soak) for kind in ("http", "ssh")]  # longer than a push
+OVER = ("git", *SLOW)
 
 
 @pytest.fixture(params=OVER)

@@ -32,10 +32,11 @@ from gtrack.branch.transport import Transport
 from gtrack.ops.push import push
 
 KINDS = ("git", "http", "ssh")
+LINES = ("git", "http", pytest.param("ssh", marks=pytest.mark.soak))  # each push a login: the transport's tests have it
 CODE = "refs/gtrack/code"
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=LINES)
 def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     with SERVERS[request.param](tmp_path_factory.mktemp("served")) as server, cutting_proxy(server) as started:
         yield started
