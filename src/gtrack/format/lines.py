@@ -83,7 +83,18 @@ def _read(lines: list[str]) -> dict[str, object]:
     recurring = False
     for line in lines:
         if block is not None and line.startswith('  "'):
-            key, value = _recurring(line) if recurring else _entry(line)
+            if recurring:
+                key, value = _recurring(line)
+            elif len(line) <= MAX_DIGITS and (key := line[3 : (end := line.find('": ', 3))]).isidentifier() and end > 0:
+                # As _entry does, without the calls: most lines are such.
+                try:
+                    value, last = _scan_short(line, end + 3)
+                except StopIteration:
+                    value, last = SPECIAL[line[end + 3 :]], len(line)
+                if last != len(line) or end >= _LONG_KEY:
+                    raise ValueError(line)
+            else:
+                key, value = _entry(line)
             if key in block:
                 raise ValueError(line)
             block[key] = value

@@ -250,6 +250,9 @@ def state_of(body: str, environment: Mapping[str, object]) -> RunState:
 
 
 def _stored(s: MetricSummary) -> list[object]:
+    alone = s.count == 1 and s.min == s.last == s.max and s.argmin == s.step == s.argmax == s.first_step
+    if alone and not (s.nan or s.goal or s.partial or s.ranks is not None):
+        return [s.last, s.step, s.time]
     out: list[object] = [s.last, s.step, s.time, s.first_step, s.min, s.argmin, s.max, s.argmax, s.count]
     if s.nan or s.goal or s.partial or s.ranks is not None:
         out += [s.nan, s.goal, s.partial, None if s.ranks is None else list(s.ranks.items())]
@@ -257,6 +260,8 @@ def _stored(s: MetricSummary) -> list[object]:
 
 
 def _loaded(values: list[Any]) -> MetricSummary:
+    if len(values) == 3:
+        return MetricSummary.point(*values)
     if len(values) == 13 and values[12] is not None:
         values[12] = dict(values[12])
     return MetricSummary(*values)

@@ -14,7 +14,7 @@ import zlib
 
 __all__ = ["COLUMNS", "FINGERPRINT", "SCHEMA", "SUMMARY", "VERSION"]
 
-VERSION = 1
+VERSION = 2
 """Part of the file's name: an older gtrack beside a newer one keeps its own."""
 
 COLUMNS = (

@@ -16,6 +16,8 @@ T = TypeVar("T")
 # Nearly all summaries are written this way, and it is the order of the fields: they are read in a third of the time.
 _USUAL_KEYS = ("last", "step", "time", "first_step", "min", "argmin", "max", "argmax", "count")
 _USUAL_TYPES = (float, int, str, int, float, int, float, int, int)
+_WITH_GOAL, _GOAL_TYPES = (*_USUAL_KEYS, "goal"), (*_USUAL_TYPES, str)
+_GOALS = ("min", "max")
 _Usual = tuple[float, int, str, int, float, int, float, int, int]
 _WHOLES = range(-(1 << 63), 1 << 63)
 """The integers of 64 bits."""
@@ -69,10 +71,14 @@ class MetricSummary:
         Raises:
             ValueError: A field is missing or of the wrong type.
         """
-        if tuple(data) == _USUAL_KEYS and tuple(map(type, data.values())) == _USUAL_TYPES:
-            last, step, time, first_step, low, argmin, high, argmax, count = cast("_Usual", tuple(data.values()))
-            if low <= high and all(n in _WHOLES for n in (step, first_step, argmin, argmax, count)):  # NaN is not
-                return cls(last, step, iso_to_us(time), first_step, low, argmin, high, argmax, count)
+        goal = data.get("goal")
+        keys, types = (_USUAL_KEYS, _USUAL_TYPES) if goal is None else (_WITH_GOAL, _GOAL_TYPES)
+        if tuple(data) == keys and tuple(map(type, data.values())) == types:
+            last, step, time, first_step, low, argmin, high, argmax, count, *_ = cast("_Usual", tuple(data.values()))
+            numbers = (step, first_step, argmin, argmax, count)
+            if low <= high and min(numbers) in _WHOLES and max(numbers) in _WHOLES:  # NaN is neither lower nor equal
+                known = goal if goal in _GOALS else None
+                return cls(last, step, iso_to_us(time), first_step, low, argmin, high, argmax, count, 0, known)
         try:
             ranks = data.get("ranks")
             return cls(
@@ -86,7 +92,7 @@ class MetricSummary:
                 argmax=_optional(data.get("argmax"), _integer),
                 count=_integer(data["count"]),
                 nan=_integer(data.get("nan", 0)),
-                goal=goal if (goal := data.get("goal")) in ("min", "max") else None,
+                goal=goal if goal in _GOALS else None,
                 partial=data.get("partial") is True,
                 ranks={int(k): _integer(v) for k, v in ranks.items()} if isinstance(ranks, Mapping) else None,
             )

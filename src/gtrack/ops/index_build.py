@@ -30,6 +30,8 @@ _FEW = 50
 _MANY = 1500
 """Runs for which starting another process pays."""
 _MOST_HELPERS = 7
+_LARGE, _SMALL = 1500, 80
+"""Runs of the largest and of the smallest unit of work."""
 _FRAME = 1 << 20
 """Characters of documents that a helper sends at once."""
 _WAITING = 16
@@ -84,7 +86,7 @@ def all_rows(repo: Repository, trees: Sequence[str], now_us: int, *, alone: bool
         return
     runs = sum(_count(repo, tree) for tree in trees)
     helpers = 0 if alone or not sys.executable else min(_cores() - 1, _MOST_HELPERS, runs // _MANY)
-    units = _units(runs)
+    units = _units(runs, helpers + 1)
     if helpers < 1:
         for unit in units:
             yield from _rows_below(repo, trees, unit, now_us)
@@ -129,11 +131,20 @@ def _rows(files: RunFiles, now_us: int) -> Rows:
     return rows_of(state, next_change(state))
 
 
-def _units(runs: int) -> list[list[str]]:
-    """Divide the folders into units of work: many enough to be shared, few enough to be worth two processes of git."""
-    count = max(1, min(128, runs // 500))
+def _units(runs: int, workers: int) -> list[list[str]]:
+    """Divide the folders into units of work, the large ones first.
+
+    Each costs two processes of git's, and whoever is done last is waited for: a unit is a fair share of half of what is
+    left, and never very large or very small.
+    """
     shards = [f"runs/{number:02x}/" for number in range(256)]
-    return [shards[at * 256 // count : (at + 1) * 256 // count] for at in range(count)]
+    most, least = max(1, 256 * _LARGE // max(1, runs)), max(1, 256 * _SMALL // max(1, runs))
+    units, at = [], 0
+    while at < len(shards):
+        size = max(least, min(most, (len(shards) - at) // (2 * workers)))
+        units.append(shards[at : at + size])
+        at += size
+    return units
 
 
 def _count(repo: Repository, tree: str) -> int:
