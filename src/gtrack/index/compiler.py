@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gtrack.errors import GtrackError
 from gtrack.index.columns import Column
-from gtrack.index.fields import Field, lookup
+from gtrack.index.fields import Field
 from gtrack.index.filter import (
     And,
     Between,
@@ -35,10 +35,10 @@ from gtrack.index.filter import (
 )
 from gtrack.index.joins import Joins, Keys, attribute, numbers_of, summary
 from gtrack.index.literals import Ago, Moment, Prefix, number_of
-from gtrack.index.query import Order, Query, rank
-from gtrack.index.rows import Stored, decode, encode, nearest
+from gtrack.index.query import Order, Query
+from gtrack.index.rows import Stored, encode
 
-__all__ = ["Statement", "compile_about", "compile_columns", "compile_query", "functions"]
+__all__ = ["Statement", "compile_about", "compile_columns", "compile_query"]
 
 _WHOLE = 1 << 63
 _MOST_STARS = 3  # GLOB tries every way to divide a text among its stars
@@ -122,53 +122,6 @@ def compile_columns(
     # In the order in which rows lie in the file, whichever index would do: those of the joined tables do so likewise.
     sql = f"{tables}SELECT r.sorted, r.id{cells} FROM run r{joins.sql} WHERE {where} ORDER BY r.run"  # noqa: S608  # all values are parameters
     return Statement(sql, out.given, out.tests)
-
-
-def functions(statement: Statement, *, now_us: int) -> Mapping[str, tuple[int, Callable[..., Stored]]]:
-    """Return the SQL functions that a statement calls: their names, and each with the number of its arguments."""
-
-    def test(number: int, stored: Stored) -> Stored:
-        value = decode(stored)
-        if value is None:
-            return None
-        truth = statement.tests[number].test(value, now_us=now_us)
-        return None if truth is None else int(truth)
-
-    def place(stored: Stored) -> Stored:
-        found = _rank(stored)
-        return None if found is None else found[0]
-
-    def number(stored: Stored) -> Stored:
-        found = _rank(stored)
-        return _as_stored(found[1]) if found is not None and found[0] == 0 else None
-
-    def letters(stored: Stored) -> Stored:
-        found = _rank(stored)
-        return encode(found[1]) if found is not None and found[0] == 1 else None
-
-    return {
-        "test": (2, test),
-        "place": (1, place),
-        "number": (1, number),
-        "letters": (1, letters),
-        "lookup": (2, _look),
-    }
-
-
-def _rank(stored: Stored) -> tuple[int, float | str] | None:
-    value = decode(stored)
-    return None if value is None else rank(value)
-
-
-def _look(body: str, key: str) -> Stored:
-    values = json.loads(body)
-    found = lookup(values, key) if isinstance(values, dict) else None
-    return encode(found)
-
-
-def _as_stored(number: float | str) -> float:
-    assert isinstance(number, int | float)
-    return nearest(number)
 
 
 class _Compiler:

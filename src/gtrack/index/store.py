@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gtrack.index.compiler import Statement, compile_query, functions
+from gtrack.index.compiler import Statement, compile_query
+from gtrack.index.functions import functions
 from gtrack.index.query import Query
 from gtrack.index.rows import Rows, Stored, encode, rows_of, state_of
 from gtrack.index.schema import SCHEMA

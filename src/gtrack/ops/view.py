@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +11,9 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from gtrack.branch.repository import Repository
-from gtrack.clock import iso, now_ns
+from gtrack.clock import now_ns
 from gtrack.config import Settings
-from gtrack.errors import AmbiguousError, GtrackError, NotFoundError
+from gtrack.errors import GtrackError
 from gtrack.index.filter import bind_lineage
 from gtrack.index.query import Found, Query, answer, sort_states
 from gtrack.index.rows import is_unsettled, rows_of
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["DAY_US", "View"]
 
 T = TypeVar("T")
-
-_PREFIX = re.compile(r"[0-9a-f]{4,32}\Z")
-_LAST = re.compile(r"last(?:~(\d{1,9}))?\Z")
 
 
 class View:
@@ -223,54 +219,24 @@ class View:
             NotFoundError: It names none.
             AmbiguousError: It names several.
         """
-        kind, _, rest = selector.partition(":")
-        forced = kind if rest and kind in ("run", "name", "rev") else None
-        text = rest if forced else selector
-        ways = {"run": self._by_id, "last": self._by_age, "name": self._by_name, "rev": self._by_revision}
-        for way in [forced] if forced else ["run", "last", "name", "rev"]:
-            found = ways[way](text)
-            if len(found) == 1:
-                return found[0]
-            if len(found) > 1:
-                raise self._ambiguous(selector, found)
-        raise NotFoundError(f"no run {selector!r:.80}", hint="gtrack ls")
+        from gtrack.ops.selection import select
 
-    def _by_id(self, text: str) -> list[str]:
-        if not _PREFIX.match(text):
-            return []
-        known = self.run_ids if self.index is None else {*self.ask(lambda index: index.ids(text)), *self._live}
-        return sorted(run_id for run_id in known if run_id.startswith(text))
+        return select(self, selector)
 
-    def _by_age(self, text: str) -> list[str]:
-        match = _LAST.match(text)
-        if match is None:
-            return []
-        found = self.find(Query(limit=1, offset=int(match[1] or 0)))
-        if not found.runs:
-            total = self.find(Query(limit=1)).total
-            raise NotFoundError(f"there are {total} runs, so no {text}", hint="gtrack ls")
-        return [found.runs[0].id]
+    def ids(self, prefix: str) -> list[str]:
+        """Return the ids that begin with some digits, in order."""
+        known = self.run_ids if self.index is None else {*self.ask(lambda index: index.ids(prefix)), *self._live}
+        return sorted(run_id for run_id in known if run_id.startswith(prefix))
 
-    def _by_name(self, text: str) -> list[str]:
-        among = self._all() if self.index is None else self._with_live(self.ask(lambda index: index.named(text)))
-        named = [state for state in among if state.name == text]
-        # A deleted run does not stand in the way of one that took its name.
-        return [state.id for state in named if not state.deleted] or [state.id for state in named]
+    def named(self, name: str) -> list[RunState]:
+        """Return the runs of a name, deleted ones too."""
+        among = self._all() if self.index is None else self._with_live(self.ask(lambda index: index.named(name)))
+        return [state for state in among if state.name == name]
 
-    def _by_revision(self, text: str) -> list[str]:
-        """The latest run of a commit."""
-        if self.repo.git is None or not text or text.startswith("-"):
-            return []
-        done = self.repo.git.call(
-            ["rev-parse", "--verify", "--quiet", "--end-of-options", text + "^{commit}"],
-            git_dir=self.repo.paths.git_dir,
-        )
-        commit = done.stdout.decode().strip()
-        if done.returncode or not commit:
-            return []
+    def of_code(self, commit: str) -> list[RunState]:
+        """Return the runs of a commit or of a snapshot."""
         among = self._all() if self.index is None else self._with_live(self.ask(lambda index: index.of_code(commit)))
-        found = [s for s in among if commit in (s.code.get("commit"), s.code.get("snapshot"))]
-        return [state.id for state in sort_states(found, ())][:1]
+        return [state for state in among if commit in (state.code.get("commit"), state.code.get("snapshot"))]
 
     def _with_live(self, indexed: list[RunState]) -> list[RunState]:
         """Put live runs in the place of what the index has of them."""
@@ -281,15 +247,6 @@ class View:
         with without_collection():
             self._load_all()
             return [self.state(run_id) for run_id in self.run_ids]
-
-    def _ambiguous(self, selector: str, found: list[str]) -> AmbiguousError:
-        shown = [self.state(run_id) for run_id in found[:10]]
-        lines = [f"{s.id[:12]}  {s.name:.40}  {iso(s.started)[:19] if s.started else ''}" for s in shown]
-        more = [f"and {len(found) - 10} more"] if len(found) > 10 else []
-        return AmbiguousError(
-            f"{selector!r:.80} names {len(found)} runs:\n  " + "\n  ".join(lines + more),
-            hint=f"gtrack show {found[0][:12]}",
-        )
 
     def _fold(self, run_id: str) -> RunState:
         files = self.files(run_id)
