@@ -38,7 +38,7 @@ def points_of(table):
     return list(zip(*out, strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows)
 def test_every_point_comes_back_and_in_order(points):
     back = points_of(decode_metrics(encode(points)))

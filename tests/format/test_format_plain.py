@@ -156,7 +156,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_what_was_made_plain_can_be_dumped_and_stays_as_it_is(value):
     plain_value = to_plain(value)
@@ -165,7 +165,7 @@ def test_what_was_made_plain_can_be_dumped_and_stays_as_it_is(value):
     assert encode_line({"params": plain_value}).isascii()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.text(max_size=10), plain, max_size=4))
 def test_a_line_comes_back_as_it_was(record):
     line = encode_line(record)
@@ -203,7 +203,7 @@ def test_encoding_a_line_never_raises():
     assert record["b"] == "<unprintable Hostile>"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(), max_size=30), st.integers(1, 400))
 def test_a_fitted_key_is_accepted_by_the_writer_and_both_readers(text, times):
     key = fit_key(text * times)

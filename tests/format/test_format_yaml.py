@@ -45,13 +45,13 @@ def test_the_bytes_of_a_document_are_fixed():
     assert same(load(EXAMPLE_BYTES), EXAMPLE)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents)
 def test_what_was_dumped_loads_equal_in_value_type_and_order(document):
     assert same(load(dump(document)), document)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents)
 def test_the_fast_reader_reads_what_the_writer_writes_and_the_patient_one_agrees(document):
     text = dump(document).decode()
@@ -72,7 +72,7 @@ def as_other_tools_read(value, level=0):
     return [as_other_tools_read(item, 9) for item in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(documents)
 def test_a_plain_yaml_1_1_parser_reads_the_same(document):
     assert same(yaml.load(dump(document), Loader=yaml.CSafeLoader), as_other_tools_read(document))
@@ -116,7 +116,7 @@ named_blocks = st.builds(
 near_documents = st.lists(top_lines | named_blocks, min_size=1, max_size=2)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(near_documents, st.integers(0, 300), st.sampled_from(("", "", "", "", *'{}[],:"\\ #-\n\t', "  ", "a: 1\n")))
 def test_whatever_the_fast_reader_accepts_the_patient_reader_reads_the_same(lines, at, inserted):
     text = "\n".join(lines) + "\n"
@@ -126,7 +126,7 @@ def test_whatever_the_fast_reader_accepts_the_patient_reader_reads_the_same(line
         assert same(read_events(text, "x"), fast)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_any_bytes_give_a_document_or_a_clean_error(data):
     try:

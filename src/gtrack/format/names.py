@@ -41,7 +41,7 @@ _PATTERNS = {
     "metrics": re.compile(rf"metrics-{_ORIGIN}-{_RANGE}\.parquet\Z"),
     "system": re.compile(rf"system-{_ORIGIN}-{_RANGE}\.parquet\Z"),
     "summary": re.compile(rf"summary-{_ORIGIN}-{_RANGE}\.yaml\Z"),
-    "preview": re.compile(rf"preview-{_ORIGIN}\.parquet\Z"),
+    "preview": re.compile(rf"preview-{_ORIGIN}-{_RANGE}\.parquet\Z"),
     "console": re.compile(rf"console-{_ORIGIN}\.log\.gz\Z"),
     "values": re.compile(rf"values-{_SHA}\.txt\Z"),
     "artifacts": re.compile(rf"artifacts-{_ORIGIN}-{_RANGE}\.yaml\Z"),
@@ -139,10 +139,10 @@ def segment(kind: str, seg: Segment) -> str:
     """Return the name of a file that holds one segment.
 
     Args:
-        kind: ``metrics``, ``system``, ``summary`` or ``artifacts``.
+        kind: ``metrics``, ``preview``, ``system``, ``summary`` or ``artifacts``.
         seg: The range.
     """
-    return f"{kind}-{seg}.{'parquet' if kind in ('metrics', 'system') else 'yaml'}"
+    return f"{kind}-{seg}.{'parquet' if kind in ('metrics', 'preview', 'system') else 'yaml'}"
 
 
 def console(session: str, writer: str) -> str:

@@ -77,17 +77,32 @@ def encode_metrics(
     index = _as_arrow(code[order].astype(np.int32), pa.int32())
     types = {"step": pa.int64(), "time": pa.timestamp("us", "UTC"), "value": pa.float64(), "rank": pa.int32()}
     arrays = {
-        "key": pa.DictionaryArray.from_arrays(index, pa.array(names, pa.string())),
+        "key": pa.DictionaryArray.from_arrays(index, _texts_as_arrow(names)),
         **{name: _as_arrow(column[order], types[name]) for name, column in columns.items()},
     }
     return _written(arrays, metadata or {})
 
 
 def _as_arrow(column: Array, kind: pa.DataType) -> pa.Array:
-    """Return a column without nulls, over the same memory: ``pa.array`` and casts load a third more modules."""
+    """Return a column without nulls, over the same memory.
+
+    ``pa.array`` and casts load more modules, among them pandas wherever it is installed. That takes long, and fails in
+    a script that has come to its end: Python starts no thread pools any more.
+    """
     import pyarrow as pa
 
     return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
+
+
+def _texts_as_arrow(texts: Sequence[str]) -> pa.Array:
+    """Return texts without nulls; see :func:`_as_arrow`."""
+    import numpy as np
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    offsets = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
 
 
 def _written(arrays: dict[str, pa.Array], metadata: Mapping[str, str]) -> bytes:

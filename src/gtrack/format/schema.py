@@ -116,6 +116,8 @@ _RECORDED = {
     "metrics": _MAP,
     "rejected": Field(_is_counts, "a map of counts"),
     "omitted": Field(_is_count, "a count"),
+    "curves": Field(_is_list, "a list of objects"),
+    "system": _MAP,
     **_LOGGED,
 }
 
