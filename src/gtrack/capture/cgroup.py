@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gtrack.capture.files import read_text
 
-__all__ = ["cpu_quota", "memory_limit", "oom_kill_count"]
+__all__ = ["along_group", "cpu_quota", "memory_limit", "number_of", "oom_kill_count"]
 
 _UNLIMITED = 1 << 60
 """A version 1 group without a limit says 2**63 less a page; no machine has an exbibyte."""
@@ -14,18 +14,18 @@ _UNLIMITED = 1 << 60
 
 def memory_limit(root: str = "/") -> int | None:
     """Return the tightest memory limit in bytes along the group's ancestors, or None where there is none."""
-    limits = [_number(text) for text in _along("memory", "memory.max", "memory.limit_in_bytes", root)]
+    limits = [number_of(text) for text in along_group("memory", "memory.max", "memory.limit_in_bytes", root)]
     return min((limit for limit in limits if limit is not None and 0 < limit < _UNLIMITED), default=None)
 
 
 def cpu_quota(root: str = "/") -> float | None:
     """Return how many processors the group's time quota is worth (1.5 is one and a half), or None without one."""
     quotas: list[float] = []
-    for text in _along("cpu", "cpu.max", None, root):  # "150000 100000", or "max 100000"
+    for text in along_group("cpu", "cpu.max", None, root):  # "150000 100000", or "max 100000"
         amount, _, period = text.partition(" ")
         quotas += _ratio(amount, period)
-    amounts = _along("cpu", None, "cpu.cfs_quota_us", root)
-    periods = _along("cpu", None, "cpu.cfs_period_us", root)
+    amounts = along_group("cpu", None, "cpu.cfs_quota_us", root)
+    periods = along_group("cpu", None, "cpu.cfs_period_us", root)
     for amount, period in zip(amounts, periods, strict=False):
         quotas += _ratio(amount, period)
     return min(quotas, default=None)
@@ -39,25 +39,26 @@ def oom_kill_count(root: str = "/") -> int | None:
     Returns:
         The count, or None where the kernel does not tell.
     """
-    for text in _along("memory", "memory.events", "memory.oom_control", root):
+    for text in along_group("memory", "memory.events", "memory.oom_control", root):
         for line in text.splitlines():
             key, _, value = line.partition(" ")
             if key == "oom_kill":
-                return _number(value)
+                return number_of(value)
     return None
 
 
 def _ratio(amount: str, period: str) -> list[float]:
-    numerator, denominator = _number(amount), _number(period)
+    numerator, denominator = number_of(amount), number_of(period)
     return [numerator / denominator] if numerator and denominator else []
 
 
-def _number(text: str) -> int | None:
+def number_of(text: str) -> int | None:
+    """Return a number of the kernel's; None for ``max``, or what is no number of 64 bits."""
     text = text.strip()
     return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
-def _along(controller: str, v2: str | None, v1: str | None, root: str) -> Iterator[str]:
+def along_group(controller: str, v2: str | None, v1: str | None, root: str) -> Iterator[str]:
     """Yield the contents of a group's file from the process's own group up to the root's, innermost first.
 
     Inside a container the path in ``/proc/self/cgroup`` may be the host's while only the container's part is

@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 
 from gtrack.spool import records
-from gtrack.spool.reading import JournalData, Points, _checked, _keys
+from gtrack.spool.reading import JournalData, Points, checked, keys_of
 
-__all__ = ["JournalFollower"]
+__all__ = ["JournalFollower", "parse"]
 
 
 class JournalFollower:
@@ -44,8 +44,8 @@ class JournalFollower:
             file.seek(start * records.SIZE)
             tail = file.read(max(0, size - start) * records.SIZE)
         known = self._definitions if start else b""
-        raw = _checked(self.path, known + tail)
-        found = _parse(raw, len(known) // records.SIZE, start)
+        raw = checked(self.path, known + tail)
+        found = parse(raw, len(known) // records.SIZE, start)
         times = [time for time in (self._last_time, found.last_time) if time is not None]
         found = replace(found, last_time=max(times, default=None))
         self._settle(found, raw[len(known) :], start)
@@ -75,14 +75,14 @@ class JournalFollower:
         self._settled, self._last_record, self._last_time = found.records, new[-records.SIZE :], found.last_time
 
 
-def _parse(raw: bytes, known: int, start: int) -> JournalData:
+def parse(raw: bytes, known: int, start: int) -> JournalData:
     """Parse records of which the first ``known`` are definitions from before the record number ``start``."""
     import numpy as np
 
     layout = np.dtype([("word", "<u4"), ("rank", "<i4"), ("step", "<i8"), ("time", "<i8"), ("value", "<f8")])
     table = np.frombuffer(raw, layout)
     kind = table["word"] & 0xFF
-    keys, ids = _keys(raw, table, kind, np)
+    keys, ids = keys_of(raw, table, kind, np)
     lookup = np.full(max(ids, default=-1) + 2, -1, np.int64)
     lookup[list(ids)] = list(ids.values())
     position = np.flatnonzero(kind == records.VALUE)

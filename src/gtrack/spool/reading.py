@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-__all__ = ["JournalData", "Points", "read_journal", "summarise"]
+__all__ = ["JournalData", "Points", "checked", "keys_of", "read_journal", "summarise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ def read_journal(path: str) -> JournalData:
     layout = np.dtype([("word", "<u4"), ("rank", "<i4"), ("step", "<i8"), ("time", "<i8"), ("value", "<f8")])
     with open(path, "rb") as file:
         raw = file.read(os.fstat(file.fileno()).st_size // records.SIZE * records.SIZE)
-    raw = _checked(path, raw)
+    raw = checked(path, raw)
     table = np.frombuffer(raw, layout)
     kind = table["word"] & 0xFF
-    keys, ids = _keys(raw, table, kind, np)
+    keys, ids = keys_of(raw, table, kind, np)
     wanted = kind == records.VALUE
     position = np.flatnonzero(wanted)
     chosen = table[position]
@@ -106,7 +106,7 @@ def read_journal(path: str) -> JournalData:
     return JournalData(len(table), points, position, refusals, last)
 
 
-def _checked(path: str, raw: bytes) -> bytes:
+def checked(path: str, raw: bytes) -> bytes:
     """Return the records without a tail of zeros, after a look at the header."""
     import numpy as np
 
@@ -122,7 +122,8 @@ def _checked(path: str, raw: bytes) -> bytes:
     return raw
 
 
-def _keys(raw: bytes, table: Any, kind: Array, np: Any) -> tuple[list[str], dict[int, int]]:
+def keys_of(raw: bytes, table: Any, kind: Array, np: Any) -> tuple[list[str], dict[int, int]]:
+    """Return the keys that a journal defines, and the place of each among them by its id."""
     places: dict[str, int] = {}
     ids: dict[int, int] = {}
     for at in np.flatnonzero(kind == records.KEY).tolist():
