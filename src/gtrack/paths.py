@@ -40,6 +40,16 @@ class RepositoryPaths:
         """Where live runs are, unless ``GTRACK_SPOOL`` says otherwise."""
         return os.path.join(self.home, "spool")
 
+    @property
+    def objects(self) -> str:
+        """The local cache of artifacts' content."""
+        return os.path.join(self.home, "objects")
+
+    @property
+    def outbox(self) -> str:
+        """The marks of objects that this clone may still have to send."""
+        return os.path.join(self.home, "outbox")
+
 
 def find_repository(start: str, env: Mapping[str, str]) -> RepositoryPaths:
     """Find the repository around a directory, as git does, without asking git.
