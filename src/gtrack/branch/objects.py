@@ -144,9 +144,11 @@ class Objects:
         try:
             return self._store.get_raw(oid.encode())  # type: ignore[arg-type]
         except (ChecksumMismatch, FileFormatException, AssertionError, zlib.error) as error:
-            raise DamageError(f"git object {oid} is damaged: {error}", hint="git fsck --full") from error
+            fault = str(error)
         except KeyError:
             return None
+        # Without the cause, whose frames would keep a pack's memory map from being closed.
+        raise DamageError(f"git object {oid} is damaged: {fault}", hint="git fsck --full")
 
     def id_of(self, kind: int, data: bytes) -> str:
         """Return the id that an object has, written or not."""
