@@ -28,6 +28,8 @@ _CASES = (
     "peers",
     "searching",
     "curves",
+    "fingerprint",
+    "system_metrics",
 )
 _WITH_PEERS = ("peers", "searching")
 

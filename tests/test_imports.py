@@ -5,9 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import gtrack
 
-HEAVY = {"pyarrow", "fsspec", "dulwich", "numpy", "streamlit", "yaml", "click", "lark", "pandas", "torch"}
+HEAVY = {
+    "pyarrow",
+    "fsspec",
+    "dulwich",
+    "numpy",
+    "streamlit",
+    "yaml",
+    "click",
+    "lark",
+    "pandas",
+    "torch",
+    "psutil",
+    "pynvml",
+}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -23,6 +38,16 @@ def test_importing_gtrack_loads_nothing_heavy() -> None:
 
 def test_a_reader_is_importable_without_anything_heavy() -> None:
     assert not loaded_by("import gtrack; gtrack.Repo") & (HEAVY - {"yaml"})
+
+
+def test_recording_curves_loads_no_pandas() -> None:
+    pytest.importorskip("pandas")
+    # A script that ends without end_run records when Python starts no thread pools any more, which pandas wants to do.
+    one = "np.zeros(1, np.int64)"
+    encoding = f"encode_metrics({one}, ['loss'], {one}, {one}, np.ones(1), metadata={{'a': 'b'}})"
+    assert "pandas" not in loaded_by(
+        f"import numpy as np; from gtrack.format.parquet import encode_metrics; {encoding}"
+    )
 
 
 def test_every_public_name_exists_and_says_what_it_is() -> None:

@@ -30,6 +30,18 @@ if TYPE_CHECKING:
         set_tags,
         start_run,
     )
+    from gtrack.fluent_artifacts import log_artifact, log_artifacts, log_dict, log_text
+    from gtrack.fluent_data import log_data, log_input
+    from gtrack.fluent_lineage import use_artifact
+    from gtrack.fluent_media import (
+        best_checkpoint,
+        log_audio,
+        log_checkpoint,
+        log_figure,
+        log_histogram,
+        log_image,
+        log_table,
+    )
     from gtrack.reader import RecordedRun, Repo
     from gtrack.run import Run
     from gtrack.runs import Runs
@@ -41,15 +53,28 @@ __all__ = [
     "Run",
     "Runs",
     "active_run",
+    "best_checkpoint",
     "curves",
     "define_metric",
     "end_run",
     "errors",
     "log",
+    "log_artifact",
+    "log_artifacts",
+    "log_audio",
+    "log_checkpoint",
+    "log_data",
+    "log_dict",
+    "log_figure",
+    "log_histogram",
+    "log_image",
+    "log_input",
     "log_metric",
     "log_metrics",
     "log_param",
     "log_params",
+    "log_table",
+    "log_text",
     "note",
     "search_runs",
     "set_experiment",
@@ -57,6 +82,7 @@ __all__ = [
     "set_tag",
     "set_tags",
     "start_run",
+    "use_artifact",
 ]
 
 __version__ = "0.1.0"
@@ -67,7 +93,14 @@ _ELSEWHERE = {
     "Run": "gtrack.run",
     "Runs": "gtrack.runs",
     "curves": "gtrack.curve_tables",
+    **dict.fromkeys(("log_artifact", "log_artifacts", "log_dict", "log_text"), "gtrack.fluent_artifacts"),
+    **dict.fromkeys(("log_data", "log_input"), "gtrack.fluent_data"),
+    "best_checkpoint": "gtrack.fluent_media",
+    **dict.fromkeys(
+        ("log_audio", "log_checkpoint", "log_figure", "log_histogram", "log_image", "log_table"), "gtrack.fluent_media"
+    ),
     "search_runs": "gtrack.searching",
+    "use_artifact": "gtrack.fluent_lineage",
 }
 
 

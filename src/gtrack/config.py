@@ -34,6 +34,8 @@ class Settings:
         segment_every: ``GTRACK_SEGMENT_EVERY``: seconds between commits of a live run's values; 0 for never, None
             to ask further.
         push: ``GTRACK_PUSH``: when runs are sent by themselves: ``off``, ``end`` or ``segment``; None to ask further.
+        system_metrics: ``GTRACK_SYSTEM_METRICS``: seconds between measurements of the machine; 0 for never, None to
+            ask further.
         strict: ``GTRACK_STRICT``: raise on a bad value rather than warn.
         quiet: ``GTRACK_QUIET``: no notices on stderr.
         state_spool: Where runs wait that have no repository to live in.
@@ -49,6 +51,7 @@ class Settings:
     code: str | None = None
     segment_every: float | None = None
     push: str | None = None
+    system_metrics: float | None = None
     strict: bool = False
     quiet: bool = False
     state_spool: str = ""
@@ -67,6 +70,7 @@ class Settings:
         if push not in (None, *PUSHES):
             raise UsageError(f"GTRACK_PUSH is {push!r}", hint="use off, end or segment")
         every = env.get("GTRACK_SEGMENT_EVERY")
+        measured = env.get("GTRACK_SYSTEM_METRICS")
         return cls(
             spool=env.get("GTRACK_SPOOL") or None,
             run_id=env.get("GTRACK_RUN_ID") or None,
@@ -76,8 +80,9 @@ class Settings:
             commit=env.get("GTRACK_COMMIT") or None,
             snapshot=env.get("GTRACK_SNAPSHOT") or None,
             code=code,
-            segment_every=_interval(every) if every else None,
+            segment_every=_interval(every, "GTRACK_SEGMENT_EVERY") if every else None,
             push=push,
+            system_metrics=_interval(measured, "GTRACK_SYSTEM_METRICS") if measured else None,
             strict=truthy(env.get("GTRACK_STRICT")),
             quiet=truthy(env.get("GTRACK_QUIET")),
             state_spool=state_spool(env),
@@ -99,9 +104,14 @@ def truthy(value: str | None) -> bool:
     return (value or "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
-def _interval(text: str) -> float:
+def _interval(text: str, variable: str) -> float:
     """Return an interval in seconds; 0 for ``off``, which overrules what is set elsewhere."""
-    return 0.0 if text.strip().lower() in ("off", "never") else parse_duration(text)
+    if text.strip().lower() in ("off", "never"):
+        return 0.0
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"{variable}: {error.message}", hint=error.hint) from None
 
 
 def parse_duration(text: str) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gtrack.errors import UsageError
 from gtrack.ops.asking import kind_of, several
+from gtrack.ops.curves import detail_of, warn_of_preview
 from gtrack.ops.many_curves import many_curves
 from gtrack.ops.view import View
 from gtrack.reader import RecordedRun, Repo
@@ -24,6 +25,8 @@ def curves(
     keys: str | Iterable[str] | None = None,
     *,
     path: str = ".",
+    full: bool = False,
+    preview: bool = False,
 ) -> pyarrow.Table:
     """Return the values of metrics over time, of many runs.
 
@@ -32,15 +35,19 @@ def curves(
             once.
         keys: The metrics, or the name of one; all by default.
         path: Any directory in the repository that selectors are looked up in.
+        full: Rather fail than return a preview of what is neither here nor in a store that can be reached.
+        preview: Return previews where there are any, and ask no store.
 
     Returns:
         An Arrow table with the columns run (dictionary of string: the run's id), key (dictionary of string), step
         (int64), time (timestamp[us, UTC]), value (float64), and rank (int32) where several processes logged; sorted by
         run, in the order given, then key, step and time. What each run has is what :meth:`RecordedRun.curves` says.
+        When curves of some runs are previews, the table's metadata says which (``gtrack.preview``), and a warning how
+        many.
 
     Raises:
-        UsageError: They are neither runs nor selectors.
-        NotFoundError: A selector names no run.
+        UsageError: They are neither runs nor selectors, or are to be both full and previews.
+        NotFoundError: A selector names no run, or the whole of its curves is wanted and cannot be had.
         AmbiguousError: It names several.
         DamageError: A file of a run is damaged or missing.
 
@@ -51,11 +58,16 @@ def curves(
     """
     wanted = None if keys is None else frozenset(several(keys, "keys"))
     given = _given(runs)
-    if not any(isinstance(run, str) for run in given):
-        return many_curves(_found(given, None), wanted)
-    with Repo(path) as repo:
-        repo.recover()
-        return many_curves(_found(given, View(repo.repository)), wanted)
+    detail = detail_of(full=full, preview=preview)
+    if any(isinstance(run, str) for run in given):
+        with Repo(path) as repo:
+            repo.recover()
+            table = many_curves(_found(given, View(repo.repository)), wanted, detail)
+    else:
+        table = many_curves(_found(given, None), wanted, detail)
+    if not preview:
+        warn_of_preview(table, "some of these runs", stacklevel=2)
+    return table
 
 
 def _given(runs: object) -> list[RecordedRun | str]:

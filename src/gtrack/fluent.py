@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "active_run",
+    "current_run",
     "define_metric",
     "end_run",
     "log",
@@ -76,6 +77,7 @@ def start_run(
     group: str | None = None,
     console: bool = False,
     command: Sequence[str] | None = None,
+    system_metrics: bool | None = None,
 ) -> Run:
     """Start a run and make it this thread's active run.
 
@@ -96,6 +98,8 @@ def start_run(
         group: A name shared by runs that belong together.
         console: Keep what is printed, at the level of file descriptors.
         command: The command line to record, instead of this process's own.
+        system_metrics: False does not measure the machine (CPU, memory, disk, network, GPUs), which is done every five
+            seconds otherwise, or as the settings say; True does in any case.
 
     Returns:
         The run; a context manager that ends it.
@@ -122,7 +126,7 @@ def start_run(
     warn = Notices(quiet=settings.quiet, run="").warn
     repo, why_not = _repository(environment())
     # The environment's own settings are what the launch asked for; the others fill gaps.
-    told = effective(settings, repo, warn=warn)
+    told = _measuring(effective(settings, repo, warn=warn), system_metrics)
     chosen = experiment or _state["experiment"] or settings.experiment
     given = Request(
         name=name or run_name or "",
@@ -209,47 +213,47 @@ def end_run(status: str = "finished") -> None:
 
 def log_metric(key: str, value: float, step: int | None = None) -> None:
     """Log one value of a metric to the active run; see :meth:`gtrack.Run.log_metric`."""
-    _active().log_metric(key, value, step)
+    current_run().log_metric(key, value, step)
 
 
 def log_metrics(metrics: Mapping[str, float], step: int | None = None) -> None:
     """Log several metrics of one moment to the active run."""
-    _active().log_metrics(metrics, step)
+    current_run().log_metrics(metrics, step)
 
 
 def log(metrics: Mapping[str, float], step: int | None = None) -> None:
     """Log several metrics of one moment to the active run; the same as :func:`log_metrics`."""
-    _active().log_metrics(metrics, step)
+    current_run().log_metrics(metrics, step)
 
 
 def log_param(key: str, value: object) -> object:
     """Log one param to the active run, and return its value."""
-    return _active().log_param(key, value)
+    return current_run().log_param(key, value)
 
 
 def log_params(params: Mapping[str, object]) -> None:
     """Log params to the active run."""
-    _active().log_params(params)
+    current_run().log_params(params)
 
 
 def set_tag(key: str, value: object) -> None:
     """Set one tag of the active run."""
-    _active().set_tag(key, value)
+    current_run().set_tag(key, value)
 
 
 def set_tags(tags: Mapping[str, object]) -> None:
     """Set tags of the active run."""
-    _active().set_tags(tags)
+    current_run().set_tags(tags)
 
 
 def note(text: str) -> None:
     """Write down a remark about the active run."""
-    _active().note(text)
+    current_run().note(text)
 
 
 def define_metric(key: str, goal: str | None = None) -> None:
     """Say of a metric of the active run whether lower or higher is better."""
-    _active().define_metric(key, goal)
+    current_run().define_metric(key, goal)
 
 
 def set_seed(seed: int, deterministic: bool = False) -> Mapping[str, object]:
@@ -273,9 +277,16 @@ def set_seed(seed: int, deterministic: bool = False) -> Mapping[str, object]:
     return done
 
 
-def _active() -> Run:
-    """The active run; one is started when there is none, as MLflow does."""
+def current_run() -> Run:
+    """Return the active run; one is started when there is none, as MLflow does."""
     return active_run() or start_run()
+
+
+def _measuring(settings: Settings, system_metrics: bool | None) -> Settings:
+    """Return settings with what the caller says of measuring the machine."""
+    if system_metrics is None or (system_metrics and settings.system_metrics):
+        return settings
+    return replace(settings, system_metrics=None if system_metrics else 0.0)
 
 
 def _push(run: Run) -> None:

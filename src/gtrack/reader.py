@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gtrack.branch.repository import Repository
 from gtrack.config import Settings, environment
 from gtrack.errors import GtrackError, UsageError
 from gtrack.ids import is_object_id
-from gtrack.model.fold import Document
-from gtrack.model.state import Note, RunState
-from gtrack.model.summary import MetricSummary
+from gtrack.model.state import RunState
 from gtrack.notices import Notices
 from gtrack.ops.collecting import without_collection
 from gtrack.ops.recover import Recovered, recover
 from gtrack.ops.view import View
+from gtrack.recorded_run import RecordedRun
 
 if TYPE_CHECKING:
-    import pyarrow
-
     from gtrack.index.filter import Filter
     from gtrack.index.query import Order, Query
     from gtrack.index.sql import Answer
@@ -246,6 +242,8 @@ class Repo:
         self.recovered = done
         for path, reason in done.failed:
             self._notices.warn(f"{path} could not be recorded: {reason}")
+        for path, what in done.lost:
+            self._notices.warn(f"{path} was recorded, but {what}")
         return [state.id for state in done.runs]
 
     def has_code(self, run: RunState) -> bool:
@@ -279,111 +277,3 @@ class Repo:
 
     def __repr__(self) -> str:
         return f"gtrack.Repo({self.root!r})"
-
-
-class RecordedRun:
-    """A run as it is recorded, or as far as it has come.
-
-    Attributes:
-        view: Where it was found: what its files are read through.
-        state: What its files come to.
-
-    Example:
-        >>> run = gtrack.Repo(".").run("last")
-        >>> run.metrics["val_auc"], run.summary["val_auc"].max
-        (0.91, 0.94)
-    """
-
-    def __init__(self, view: View, state: RunState) -> None:
-        self.view = view
-        self.state = state
-        self.id = state.id
-        self.name = state.name
-        self.experiment = state.experiment
-        self.status = state.status
-        self.started = state.started
-        self.ended = state.ended
-        self.duration = state.duration
-        self.notes: tuple[Note, ...] = state.notes
-
-    @cached_property
-    def params(self) -> dict[str, Any]:
-        """The params, nested as they were logged; long values are read from their own files."""
-        return self._whole(dict(self.state.params))
-
-    @cached_property
-    def tags(self) -> dict[str, Any]:
-        """The tags."""
-        return self._whole(dict(self.state.tags))
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The current value of each metric."""
-        return {key: summary.last for key, summary in self.state.metrics.items()}
-
-    @property
-    def summary(self) -> Mapping[str, MetricSummary]:
-        """The summary of each metric: last, min, max, their steps, and how many values there are."""
-        return self.state.metrics
-
-    def curves(self, keys: str | Iterable[str] | None = None) -> pyarrow.Table:
-        """Return the values of metrics over time.
-
-        Args:
-            keys: The metrics, or the name of one; all by default.
-
-        Returns:
-            An Arrow table with the columns key (dictionary of string), step (int64), time (timestamp[us, UTC]),
-            value (float64), and rank (int32) where several processes logged; sorted by key, step and time.
-
-        Example:
-            >>> run.curves(["val_auc"]).to_pandas()
-        """
-        from gtrack.ops.curves import curves
-
-        wanted = None if keys is None else frozenset([keys] if isinstance(keys, str) else keys)
-        return curves(self.view, self.state, wanted)
-
-    def console(self) -> bytes | None:
-        """Return the console output that was kept, or None."""
-        from gtrack.ops.console import console_output
-
-        return console_output(self.view, self.id)
-
-    @property
-    def live_console(self) -> str | None:
-        """The path of the console files of a live run, without their endings; None when there are none."""
-        from gtrack.ops.console import live_stem
-
-        return live_stem(self.view, self.id)
-
-    @property
-    def documents(self) -> tuple[Document, ...]:
-        """The YAML files that the state is folded from."""
-        return self.view.files(self.id).documents
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves, with the field names of run.yaml and end.yaml."""
-        return {**self.state.to_dict(), "params": self.params, "tags": self.tags}
-
-    def __repr__(self) -> str:
-        return f"<gtrack run {self.id[:7]} {self.name} {self.status}>"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = [("run", f"{self.name} ({self.id[:7]})"), ("experiment", self.experiment), ("status", self.status)]
-        rows += [(key, f"{value:.6g}") for key, value in self.metrics.items()]
-        cells = "".join(f"<tr><th style='text-align:left'>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
-        return f"<table>{cells}</table>"
-
-    def _whole(self, values: dict[str, Any]) -> dict[str, Any]:
-        from gtrack.ops.spill import restore_long_values
-
-        def read(name: str) -> bytes | None:
-            # Only now: most runs have no long values, and their files need not be looked for.
-            names = {file.name: oid for file, oid in self.view.files(self.id).of_kind("values")}
-            return self.view.repo.read_blob(names[name]) if name in names else None
-
-        whole = restore_long_values(values, read)
-        return whole if isinstance(whole, dict) else values

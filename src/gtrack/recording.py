@@ -17,6 +17,7 @@ from gtrack.errors import GtrackError, UsageError
 from gtrack.ids import SHORT
 from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, begin, join
+from gtrack.run_system import start_sampler
 from gtrack.spool.writing import SpoolWriter
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gtrack.model.state import RunState
     from gtrack.ops.detached import Keeper
     from gtrack.spool.console import Console
+    from gtrack.spool.system import SystemSampler
 
 __all__ = ["Recording"]
 
@@ -76,6 +78,7 @@ class Recording:
         self._stop = threading.Event()
         self._console: Console | None = None
         self._keeper: Keeper | None = None
+        self._sampler: SystemSampler | None = None
 
     def begin(self, request: Request, *, why_no_repository: str) -> None:
         """Create the run's folder, or join it, in the first spool that can be written."""
@@ -92,6 +95,9 @@ class Recording:
         if writer is not None:
             self.spool = os.path.dirname(writer.folder)
             self._opened(writer)
+            self._sampler = start_sampler(
+                self.identity, self.settings, writer.stem, env=environment(), note=self._note_of_system
+            )
 
     def open(self, keys: object = ()) -> SpoolWriter | None:
         """Return the open files, opened now in a process that has not logged yet.
@@ -146,6 +152,8 @@ class Recording:
         self._stop.set()
         if self._console is not None:
             self._console.stop()
+        if self._sampler is not None:
+            self._sampler.stop()
         if writer is None:
             return False
         if self.identity.owner:
@@ -221,12 +229,16 @@ class Recording:
         self._repo = None  # its open files share their positions with the parent's
         self._console = None
         self._keeper = None
+        if self._sampler is not None:
+            self._sampler.abandon_in_child()
+            self._sampler = None
         writer, self.writer = self.writer, None
         if writer is not None:
             writer.abandon_in_child(heir)
 
     def _opened(self, writer: SpoolWriter) -> None:
         self.writer = writer
+        writer.journal.on_many = self._warn_of_keys
         self._on_open(writer)
         threading.Thread(target=self._keep_safe, name="gtrack-sync", daemon=True).start()
 
@@ -297,9 +309,18 @@ class Recording:
 
             record_late(self.identity, self.spool, repo, self._missed, warn=self.notices.warn)
 
+    def _note_of_system(self, text: str) -> None:
+        """Say once that the machine, or a part of it, is not measured: no trouble of the training's."""
+        if self.status is None:
+            self.notices.warn(f"system metrics: {text}")
+
     def _warn_of_disk(self, text: str) -> None:
         """Warn of what a full or broken disk does; once, whatever else it does later."""
         self.notices.warn(text, once="disk")
+
+    def _warn_of_keys(self, count: int) -> None:
+        text = f"more than {count:,} metrics are logged: is a step or an id part of their names?"
+        self.notices.warn(f"{text} All are kept, and listings get slow", once="many metrics")
 
     def _is_at_home(self) -> bool:
         """Tell whether the run's files are where they belong."""

@@ -16,6 +16,11 @@ from gtrack.ids import SHORT
 from gtrack.info import RunInfo
 from gtrack.ops.begin import Identity, Request
 from gtrack.recording import Recording
+from gtrack.run_artifacts import ArtifactLogging
+from gtrack.run_checkpoints import CheckpointLogging
+from gtrack.run_data import DataLogging
+from gtrack.run_lineage import LineageLogging
+from gtrack.run_media import MediaLogging
 from gtrack.spool.journal import Refused
 from gtrack.spool.records import NO_RANK
 from gtrack.spool.writing import SpoolWriter
@@ -30,7 +35,7 @@ _GOALS = ("min", "max")
 _STATUSES = ("finished", "failed", "killed", "preempted")
 
 
-class Run:
+class Run(LineageLogging, DataLogging, MediaLogging, CheckpointLogging, ArtifactLogging):
     """A run that is being recorded. Made by :func:`gtrack.start_run`; a context manager.
 
     Logging is safe from any thread, and from forked or spawned children, which write files of their own. No log call
@@ -122,6 +127,7 @@ class Run:
         """
         if goal not in _GOALS:
             raise UsageError(f"the goal of {key!r} is {goal!r}", hint='use goal="min" or goal="max"')
+        self._note_goal(str(key), goal)
         self._recording.note_down("logged", {"goals": {str(key): goal}})
 
     # -- everything else

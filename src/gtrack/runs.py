@@ -59,18 +59,22 @@ class Runs(Sequence["RecordedRun"]):
         more = f" of {self.total}" if self.total > len(self) else ""
         return f"<{len(self)}{more} gtrack runs>"
 
-    def curves(self, keys: str | Iterable[str] | None = None) -> pyarrow.Table:
+    def curves(
+        self, keys: str | Iterable[str] | None = None, *, full: bool = False, preview: bool = False
+    ) -> pyarrow.Table:
         """Return the values of metrics over time, of all the runs; see :func:`gtrack.curves`.
 
         Args:
             keys: The metrics, or the name of one; all by default.
+            full: Rather fail than return a preview of a curve that is in the store.
+            preview: Return the preview where there is one, and ask no store.
 
         Example:
             >>> gtrack.search_runs(experiment="churn").curves("val_loss").to_pandas()
         """
         from gtrack.curve_tables import curves
 
-        return curves(self, keys)
+        return curves(self, keys, full=full, preview=preview)
 
     def to_arrow(self) -> pyarrow.Table:
         """Return one row a run: its facts, and a column for every ``params.``, ``metrics.`` and ``tags.`` key.

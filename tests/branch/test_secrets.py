@@ -110,13 +110,13 @@ def test_ordinary_code_is_no_secret(line: str) -> None:
     assert find_secrets(f"import os\n{line}\n".encode()) == {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=2000))
 def test_any_bytes_can_be_searched(data: bytes) -> None:
     assert all(secret in data for secret in find_secrets(data))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(ALPHABET, min_size=36, max_size=36), st.binary(max_size=200), st.binary(max_size=200))
 def test_a_token_is_found_between_any_lines(token: str, before: bytes, after: bytes) -> None:
     secret = b"ghp_" + token.encode()

@@ -19,7 +19,7 @@ from gtrack.branch.union import adds_nothing, union
 SECRET_ID = "ddc37a00cb9c04ca058cccc1edb43e82c52dac33"
 GOOD, BAD = members(SECRET_ID)
 TREES = trees(GOOD, BAD)
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -136,7 +136,7 @@ SAFE = st.text(st.sampled_from("abcdefXYZ0123456789-_"), min_size=1, max_size=12
     st.text("abc%:@!$&'()*+,;=.~-_Z", max_size=12),
     SAFE,
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_password_survives_in_the_name_of_a_remote(scheme: str, user: str, password: str, path: str) -> None:
     url = f"{scheme}://u{user}:{SECRET}{password}@example.org/{path}"
     assert strip_credentials(url).startswith("example.org/")
@@ -145,19 +145,19 @@ def test_no_password_survives_in_the_name_of_a_remote(scheme: str, user: str, pa
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_naming_a_remote_never_raises_and_prints_safely(url: str) -> None:
     assert strip_credentials(url).isprintable()
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_redaction_keeps_the_number_of_words(argv: list[str]) -> None:
     assert len(redact_command(argv)) == len(argv)
 
 
 @given(st.text(st.sampled_from("ab:/@=?&\"' token password***"), max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     once = redact_text(text)
     assert redact_text(once) == once

@@ -84,7 +84,7 @@ def test_read_commands_share_their_output_options():
 
 def test_letters_mean_the_same_everywhere():
     # -m is the message of what is written, and the metric of what is compared: no command does both.
-    meaning = {"-p": {"params"}, "-n": {"count"}, "-m": {"message", "metric", "metrics"}, "-o": {"file"}}
+    meaning = {"-p": {"params"}, "-n": {"count"}, "-m": {"message", "metric", "metrics"}, "-o": {"file", "folder"}}
     for name, command in [*commands(), *subcommands()]:
         for param in command.params:
             for letter, wanted in meaning.items():
@@ -95,11 +95,14 @@ def test_letters_mean_the_same_everywhere():
 def test_help_groups_the_commands_under_headings(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert [line for line in out.splitlines() if line in {"Record:", "Read:", "Judge:", "Share:", "Face:"}] == [
+    assert [
+        line for line in out.splitlines() if line in {"Record:", "Read:", "Judge:", "Share:", "Keep:", "Face:"}
+    ] == [
         "Record:",
         "Read:",
         "Judge:",
         "Share:",
+        "Keep:",
         "Face:",
     ]
     assert "textconv" not in out

@@ -89,7 +89,7 @@ def test_sizes_are_binary():
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_value_is_one_safe_line(value):
     text = value_text(value)
     assert not UNSAFE.search(text)
@@ -101,7 +101,7 @@ def test_nested_maps_are_flattened_with_dots():
 
 
 @given(values)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_json_is_strict_safe_to_print_and_reads_back(value):
     def refuse(name: str) -> None:
         raise AssertionError(name)
@@ -117,7 +117,7 @@ def test_json_writes_what_is_not_finite_as_text():
 
 
 @given(st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_nocsv_cell_is_a_formula(text):
     cell = str(csv_cell(text))
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
@@ -132,7 +132,7 @@ def test_numbers_in_csv_stay_numbers():
 
 
 @given(st.lists(st.text(), min_size=2, max_size=2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_markdown_row_is_one_line_without_html(cells):
     lines = markdown_table(["a", "b"], [cells]).splitlines()
     assert len(lines) == 3
@@ -141,7 +141,7 @@ def test_a_markdown_row_is_one_line_without_html(cells):
 
 
 @given(st.lists(st.lists(st.text(max_size=30), min_size=3, max_size=3), max_size=4), st.integers(20, 100))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_table_is_as_wide_as_the_terminal_at_most(rows, width):
     rows = [[value_text(cell) for cell in row] for row in rows]
     headings = [Heading("one", shrinks_to=4), Heading("two", shrinks_to=4), Heading("three", right=True, drop=1)]
@@ -210,7 +210,7 @@ def sort_runs(runs: list[RunState], *keys: str, reverse: bool = False) -> list[R
 
 
 @given(st.lists(st.none() | st.floats(), max_size=8), st.booleans())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_sorting_keeps_every_run_and_puts_those_without_a_value_last(numbers, reverse):
     runs = [run(i, metrics={} if value is None else {"m": value}) for i, value in enumerate(numbers)]
     if not any(value is not None for value in numbers):
@@ -303,7 +303,7 @@ def test_an_error_is_shown_with_the_end_of_its_traceback():
 
 
 @given(st.binary(), st.integers(1, 8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_console_text_is_safe_and_does_not_depend_on_how_it_comes(data, step):
     whole = ConsoleText().feed(data, final=True)
     pieces = ConsoleText()
@@ -333,7 +333,7 @@ def test_the_last_lines_are_counted_as_tail_does(count, kept):
 
 
 @given(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"tick\n"]), max_size=30), st.integers(0, 60))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_was_not_followed_is_found_in_the_record(parts, cut):
     recorded = b"".join(parts)
     shown = Shown()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gtrack.errors import UsageError
 from gtrack.index.filter import parse
 
-claim = settings(deadline=None, max_examples=200)
+claim = settings(deadline=None, max_examples=100)
 PIECE = re.compile(r"\s+|\w+|.", re.DOTALL)
 
 

@@ -32,7 +32,7 @@ from gtrack.model.state import RunState
 
 NOW = 1_795_000_000_000_000
 
-claim = settings(deadline=None, max_examples=150)
+claim = settings(deadline=None, max_examples=100)
 
 
 @claim

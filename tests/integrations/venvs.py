@@ -1,7 +1,7 @@
-"""Virtual environments for the peers that gtrack is compared with: ``python tests/integrations/venvs.py`` makes them.
+"""Virtual environments for the peers that gtrack is compared with, and for the frameworks that it records.
 
-They are kept apart, because a peer's requirements are none of gtrack's, and below ``.venv``, so that ``make clean``
-removes them.
+``python tests/integrations/venvs.py`` makes them. They are kept apart, because a peer's requirements are none of
+gtrack's, and below ``.venv``, so that ``make clean`` removes them.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from pathlib import Path
 __all__ = ["PEERS", "make", "python_of"]
 
 ROOT = Path(__file__).resolve().parents[2] / ".venv" / "integrations"
-PEERS = {"mlflow": ("mlflow-skinny>=3.1,<4", "sqlalchemy>=2", "alembic>=1.13")}
-"""What is installed for each: MLflow without its server and flavours, and what its sqlite store needs."""
+PEERS = {
+    "mlflow": ("mlflow-skinny>=3.1,<4", "sqlalchemy>=2", "alembic>=1.13"),
+    "frameworks": ("-e", ".[test]", "torch>=2", "datasets>=2.19"),
+}
+"""What is installed for each: MLflow without its server and flavours, and what its sqlite store needs; frameworks
+beside gtrack itself, whose tests run there."""
 
 
 def python_of(peer: str) -> Path | None:
@@ -31,7 +35,11 @@ def make(peer: str) -> None:
         return
     venv.create(ROOT / peer, with_pip=True)
     python = str(ROOT / peer / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS[peer]], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PEERS[peer]],
+        check=True,
+        cwd=ROOT.parents[1],
+    )
     stamp.write_text(wanted)
 
 

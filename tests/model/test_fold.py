@@ -42,14 +42,14 @@ def summary(value, step, count=1, first_step=None):
 
 
 @given(documents, st.randoms())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_neither_order_nor_repetition_of_files_matters(docs, random):
     again = random.sample([*docs, *random.choices(docs, k=3)] if docs else [], len(docs) + 3 if docs else 0)
     assert repr(fold_run(RUN, again)) == repr(fold_run(RUN, docs))
 
 
 @given(documents, documents, documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_union_of_files_is_all_that_sharing_needs(one, two, three):
     # Of two contents under one name the union keeps the same one everywhere; here the smaller text.
     def union(*sets):
@@ -64,7 +64,7 @@ def test_union_of_files_is_all_that_sharing_needs(one, two, three):
 
 
 @given(documents)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_folding_leaves_the_documents_as_they_are(docs):
     before = copy.deepcopy(docs)
     fold_run(RUN, docs)
@@ -72,7 +72,7 @@ def test_folding_leaves_the_documents_as_they_are(docs):
 
 
 @given(documents, st.integers(START - 1, START + 21))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_events_beyond_the_horizon_are_listed_and_not_folded(docs, at):
     horizon = stamp(at)
     late = {doc.name for doc in docs if doc.kind == "event" and doc.stamp > horizon}
@@ -97,7 +97,7 @@ def test_events_beyond_the_horizon_are_listed_and_not_folded(docs, at):
          "goals", "previous", "kind", "name", "experiment", "started", "ended", "error", "text", "code"]
     ),
 )  # fmt: skip
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_content_of_a_file_breaks_the_fold(value, kind, field):
     body = {"session": SESSIONS[0], "kind": "attempt", "segments": [f"{SESSIONS[0]}-{SESSIONS[1]}-0-2"]}
     hostile = Document(kind, "x", {**body, field: value}, stamp(START), SESSIONS[0])

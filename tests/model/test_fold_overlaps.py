@@ -44,7 +44,7 @@ def one_after_another(some):
 
 
 @given(st.lists(lengths, min_size=1, max_size=4), st.randoms())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_commands_that_did_not_see_each_other_count_every_record_once(machines, random):
     files, reached = [], 0
     for some in machines:
@@ -76,7 +76,7 @@ def test_ranks_side_by_side_all_count():
 
 
 @given(st.lists(ranges, max_size=6), st.randoms())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_chosen_parts_hold_everything_and_only_doubtful_ones_overlap(parts, random):
     named = [(f"part {number}", part) for number, part in enumerate(parts)]
     chosen = choose(named)
@@ -90,7 +90,7 @@ def test_the_chosen_parts_hold_everything_and_only_doubtful_ones_overlap(parts, 
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 6)), max_size=12), st.integers(0, 20), st.integers(0, 6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_intervals_are_sets(added, first, length):
     found, numbers = Intervals(), set()
     for start, size in added:

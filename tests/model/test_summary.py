@@ -19,19 +19,19 @@ def of(some):
 
 
 @given(some_points)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_summary_of_points_is_what_the_definition_says(some):
     assert same(of(some), expected(some))
 
 
 @given(some_points, some_points)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_merged_summaries_equal_the_summary_of_all_points_together(one, other):
     assert same(merge([of(one), of(other)]), of([*one, *other]))
 
 
 @given(st.lists(some_points, min_size=2, max_size=5), st.randoms())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_merging_does_not_depend_on_order_or_grouping(parts, random):
     whole = [of(part) for part in parts]
     shuffled = random.sample(whole, len(whole))
@@ -42,7 +42,7 @@ def test_merging_does_not_depend_on_order_or_grouping(parts, random):
 
 
 @given(st.lists(st.tuples(points, st.integers(-1, 2)), min_size=1, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_journal_is_summarised_by_the_same_definition(ranked):
     some = [point for point, _ in ranked]
     ranks = np.array([rank for _, rank in ranked], np.int32)
@@ -55,7 +55,7 @@ def test_a_journal_is_summarised_by_the_same_definition(ranked):
 
 
 @given(some_points)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_written_summary_reads_back(some):
     assert same(MetricSummary.from_dict(of(some).to_dict()), of(some))
 
@@ -67,7 +67,7 @@ odd_values = st.sampled_from([None, True, 1, 1.0, "1", math.nan, -1, [], {}, 10*
     some_points,
     st.dictionaries(st.sampled_from([*MetricSummary.point(1.0, 1, 1).to_dict(), "nan", "goal"]), odd_values),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_summary_reads_the_same_whatever_the_order_of_its_fields(some, changed):
     def read(entry):
         try:

@@ -345,7 +345,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @given(key=anything, value=anything, step=anything)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_is_logged_is_either_one_value_more_or_one_trouble_told(
     journal: Any, key: Any, value: Any, step: Any
 ) -> None:
@@ -414,7 +414,8 @@ def test_a_run_that_has_finished_is_resumed_on_demand_only(repo: Path) -> None:
     ("variable", "value", "says"),
     [
         ("GTRACK_CODE", "everything", "GTRACK_CODE is 'everything'"),
-        ("GTRACK_SEGMENT_EVERY", "soon", "'soon' is not a duration"),
+        ("GTRACK_SEGMENT_EVERY", "soon", "GTRACK_SEGMENT_EVERY: 'soon' is not a duration"),
+        ("GTRACK_SYSTEM_METRICS", "yes", "GTRACK_SYSTEM_METRICS: 'yes' is not a duration"),
         ("GTRACK_RUN_ID", "mine", "GTRACK_RUN_ID is not a run id"),
     ],
 )

@@ -15,6 +15,7 @@ from spooling import end, finished_run, git, log, make_repo, open_run, open_work
 
 from gtrack.branch.lock import repository_lock
 from gtrack.errors import LockedError
+from gtrack.ops.fsck import check
 from gtrack.ops.recover import recover
 from gtrack.ops.sealing import seal_spools
 from gtrack.reader import Repo
@@ -131,3 +132,19 @@ def test_a_look_that_finds_nothing_to_record_writes_nothing(repo: Repo, certain:
     recover(repo.repository, certain=certain)
 
     assert not home.exists()
+
+
+def test_what_another_repository_sealed_in_a_shared_spool_is_none_of_this_ones_business(
+    repo: Repo, tmp_path: Path
+) -> None:
+    shared, env = tmp_path / "shared", {**os.environ, "GTRACK_SPOOL": str(tmp_path / "shared")}
+    with make_repo(tmp_path / "other") as other:
+        end(open_run(shared, FIRST, repository=other.repository.paths.common_dir))
+        assert recover(other.repository, [str(shared)], certain=True).runs
+    (sealed,) = (shared / ".sealed").iterdir()
+    os.utime(sealed, (0, 0))
+    end(open_run(repo.repository.paths.spool, SECOND))
+    recover(repo.repository, [str(shared)], certain=True)  # it also sweeps
+    with Repo(repo.repository.paths.root, env=env) as this:
+        assert check(this, repair=True) == check(this) and check(this).findings == ()
+    assert sealed.exists()

@@ -326,7 +326,7 @@ hostile = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=hostile)
 def test_reading_any_bytes_gives_values_or_a_clean_error(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "hostile.journal"
@@ -353,7 +353,7 @@ values = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(values)
 def test_any_values_come_back_in_order_bit_by_bit(logged):
     import tempfile

@@ -113,7 +113,7 @@ def test_a_closed_ledger_raises_and_closing_twice_is_harmless(path):
         Ledger(str(path))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.binary(max_size=300) | st.text(alphabet='{}[]":,\n \\$0eanulkid', max_size=200).map(str.encode))
 def test_reading_any_bytes_gives_entries_of_a_kind(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "hostile.jsonl"

@@ -104,7 +104,7 @@ def test_any_cutting_into_writes_and_writers_keeps_both_ends(tmp_path_factory, s
     assert gzip.decompress(seal_output(stem))[:1000] == text[:1000]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text("ab\r\n", max_size=12), max_size=20))
 def test_folding_does_not_depend_on_how_the_bytes_arrive(tmp_path_factory, chunks):
     folder = tmp_path_factory.mktemp("fold")

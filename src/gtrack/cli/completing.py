@@ -8,7 +8,7 @@ only say what there is: that trouble offers nothing, and how a word is quoted, i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from gtrack.index.query import Query
+    from gtrack.model.artifact import Artifact
     from gtrack.model.state import RunState
     from gtrack.reader import Repo
 
 __all__ = [
+    "complete_artifact",
     "complete_experiment",
     "complete_field",
     "complete_fields",
@@ -73,6 +75,10 @@ def completer(offer: Callable[[Repo, str], Offer]) -> Completer:
 @completer
 def complete_run(repo: Repo, typed: str) -> Offer:
     """Offer ``last`` and names, ids after two digits, and branches and tags after anything; ends of a range too."""
+    return _offered_runs(repo, typed)
+
+
+def _offered_runs(repo: Repo, typed: str) -> Iterator[tuple[str, str]]:
     forced = _FORCED.match(typed)
     kind, prefix = (forced[1], forced[0]) if forced else (None, "")
     typed = typed[len(prefix) :]
@@ -87,6 +93,28 @@ def complete_run(repo: Repo, typed: str) -> Offer:
         yield from ((prefix + name, "the latest run of that commit") for name in _revisions(repo, typed))
     if kind is None and ".." in typed:
         yield from ((name, "") for name in _range_ends(repo, typed))
+
+
+@completer
+def complete_artifact(repo: Repo, typed: str) -> Offer:
+    """Offer runs and, after a slash, the paths of a run's artifacts, one folder at a time."""
+    from gtrack.errors import NotFoundError
+    from gtrack.ops.artifacts import artifacts_of
+    from gtrack.ops.view import View
+
+    run, slash, path = typed.partition("/")
+    view = View(repo.repository)
+    while slash:
+        try:
+            run_id = view.select(run)
+        except NotFoundError:  # a name or a revision with a slash in it
+            more, slash, path = path.partition("/")
+            run = f"{run}/{more}"
+            continue
+        spool = view.spool(run_id)
+        known = artifacts_of(repo.repository, view.trees, run_id, [] if spool is None else [spool])
+        return [(f"{run}/{each}", about) for each, about in _one_level(known, path)]
+    return _offered_runs(repo, typed)
 
 
 @completer
@@ -213,6 +241,14 @@ def _revisions(repo: Repo, typed: str) -> Iterator[str]:
         for name in (name.removeprefix(kind) for name in repo.repository.refs.names(kind)):
             if name.startswith(typed) and name != own and not name.endswith((f"/{own}", "/HEAD")):
                 yield name
+
+
+def _one_level(artifacts: Mapping[str, Artifact], typed: str) -> Iterator[tuple[str, str]]:
+    """Yield the paths that begin with what was typed, cut at the next slash, each once."""
+    for path, artifact in artifacts.items():
+        if path.startswith(typed):
+            end = path.find("/", len(typed))
+            yield (path, artifact.type) if end < 0 else (path[: end + 1], "folder")
 
 
 def _items(found: Offer) -> list[CompletionItem]:

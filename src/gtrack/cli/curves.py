@@ -20,6 +20,8 @@ from gtrack.plot.charts import Axis, Chart, DrawnRun, chart_of, curves_of
 from gtrack.text import clean
 
 if TYPE_CHECKING:
+    import pyarrow
+
     from gtrack.reader import RecordedRun, Repo
 
 __all__ = ["DEFAULT_RUNS", "Wanted", "drawn_run", "drawn_runs", "wanted_charts", "wanted_metrics", "wanted_runs"]
@@ -130,15 +132,39 @@ def drawn_runs(
     if axis.kind == "metric" and axis.metric not in known:
         raise _no_metric(axis.metric, sorted(known), of_axis=True)
     keys = {*metrics, axis.metric} - {""}
-    return [drawn_run(run, keys) for run in runs], {key: goals.among(key, states) for key in metrics}
+    tables = [_at_hand(run, keys) for run in runs]
+    _tell_previews(tables, tell)
+    drawn = [_drawn(run, table) for run, table in zip(runs, tables, strict=True)]
+    return drawn, {key: goals.among(key, states) for key in metrics}
 
 
 def drawn_run(run: RecordedRun, keys: set[str]) -> DrawnRun:
     """Return a run with its curves of some metrics."""
-    wanted = keys & run.state.metrics.keys()
-    curves = curves_of(run.curves(sorted(wanted))) if wanted else {}
+    return _drawn(run, _at_hand(run, keys))
+
+
+def _drawn(run: RecordedRun, table: pyarrow.Table | None) -> DrawnRun:
+    curves = {} if table is None else curves_of(table)
     label = f"{run.id[:SHORT]} {clean(run.name)}"
     return DrawnRun(run.id, run.name, label, run.started, run.state.metrics, curves)
+
+
+def _at_hand(run: RecordedRun, keys: set[str]) -> pyarrow.Table | None:
+    """Return the curves of some metrics, and previews of what is not here: a chart waits for no store."""
+    from gtrack.ops.curve_source import Detail
+    from gtrack.ops.curves import curves
+
+    wanted = keys & run.state.metrics.keys()
+    return curves(run.view, run.state, frozenset(wanted), Detail.AT_HAND) if wanted else None
+
+
+def _tell_previews(tables: Sequence[pyarrow.Table | None], tell: Tell) -> None:
+    from gtrack.ops.curves import preview_of
+
+    points = [count for table in tables if table is not None and (count := preview_of(table)) is not None]
+    if points:
+        whose = "" if len(tables) == 1 else f" of {plural(len(points), 'run')}"
+        tell(f"preview of {plural(sum(points), 'point')}{whose}; gtrack pull --artifacts brings the rest")
 
 
 def wanted_charts(

@@ -20,6 +20,7 @@ from gtrack.cli.terminal import Terminal
 from gtrack.errors import GtrackError, NotFoundError
 from gtrack.ids import SHORT
 from gtrack.ops.compare import Comparison
+from gtrack.ops.data_changes import data_changes
 from gtrack.ops.run_code import CodeChange, compare_code, fetch_code
 from gtrack.reader import Repo
 from gtrack.text import clean
@@ -110,6 +111,7 @@ def _plain(
 def _whole(found: Comparison, code: report.Excerpt | None, chosen: Collection[str]) -> dict[str, Any]:
     """Return what is wanted of a comparison, for JSON; the diff itself only where the code was asked for."""
     out: dict[str, Any] = found.to_dict()
+    out["data"] = [change.to_dict() for change in data_changes(found.a.data, found.b.data)]
     if code is not None:
         out["code"] |= code.change.to_dict()
     if code is not None and chosen:

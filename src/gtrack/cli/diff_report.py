@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from gtrack.cli.data_text import change_label, change_lines, data_text, is_fingerprint, shared_line
 from gtrack.cli.diff_code import counts, file_lines
 from gtrack.cli.diff_rows import PARTS, both_texts, parts_of
 from gtrack.cli.fields import ago, cut, duration, plural, status_mark
@@ -16,6 +17,7 @@ from gtrack.clock import now_ns
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState
 from gtrack.ops.compare import Comparison, MetricDifference
+from gtrack.ops.data_changes import data_changes, shared_rows
 from gtrack.ops.differences import Difference
 from gtrack.ops.run_code import CodeChange
 from gtrack.text import clean
@@ -100,7 +102,8 @@ def blocks(found: Comparison, code: Excerpt | None, parts: Collection[str], term
     out += [_metrics(found, terminal)] if "metrics" in parts else []
     for part in ("tags", "data", "environment", "packages", "seed"):
         if part in parts:
-            out.append(value_table(_TITLES[part], differing[part], terminal))
+            block = value_table(_TITLES[part], differing[part], terminal)
+            out.append(_with_data(block, found, terminal) if part == "data" else block)
     if code is not None:
         out.append(_code(found, code, terminal))
     return [block for block in out if block.rows or block.lines or block.diff]
@@ -147,6 +150,22 @@ def value_table(title: str, changes: Sequence[Difference], terminal: Terminal) -
     if rows and all(not row[0] for row in rows):
         rows, styles = [row[1:] for row in rows], [style[1:] for style in styles]
     return Block(title, rows=rows, styles=styles)
+
+
+def _with_data(block: Block, found: Comparison, terminal: Terminal) -> Block:
+    """Return the block of the data, with its inputs in words, what changed in them, and rows where none should be."""
+    changes = data_changes(found.a.data, found.b.data)
+    told = [Difference(change_label(c), c.change, _in_words(c.a), _in_words(c.b)) for c in changes]
+    lines = [line for change in changes for line in change_lines(change)]
+    shared = {letter: set(shared_rows(run.data)) for letter, run in (("a", found.a), ("b", found.b))}
+    lines += sorted(
+        f"{letter}: {shared_line(s)}" for letter, own in shared.items() for s in own - (shared["a"] & shared["b"])
+    )
+    return replace(value_table(block.title, told, terminal), lines=lines)
+
+
+def _in_words(entry: object) -> object:
+    return data_text(entry) if is_fingerprint(entry) else entry
 
 
 def _metrics(found: Comparison, terminal: Terminal) -> Block:

@@ -10,6 +10,7 @@ from gtrack.cli.fields import value_text
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.ops.compare import Comparison, MetricDifference
+from gtrack.ops.data_changes import without_sketch
 from gtrack.ops.differences import Difference
 
 __all__ = ["PARTS", "Row", "both_texts", "columns", "parts_of", "rows"]
@@ -70,7 +71,8 @@ def rows(found: Comparison, parts: Iterable[str]) -> Iterator[Row]:
                 change = "added" if metric.a is None else "removed" if metric.b is None else "changed"
                 yield Row(part, metric.key, change, metric.a, metric.b, metric)
         else:
-            yield from (Row(part, d.key, d.change, d.a, d.b) for d in differing[part])
+            plain = without_sketch if part == "data" else _as_it_is
+            yield from (Row(part, d.key, d.change, plain(d.a), plain(d.b)) for d in differing[part])
         if part == "code":
             yield from _code(found)
 
@@ -98,6 +100,10 @@ def both_texts(change: str, a: object, b: object) -> tuple[str, str]:
     if change == "changed" and one == other:
         return tuple(value_text(json.dumps(value, ensure_ascii=False, default=str)) for value in (a, b))  # type: ignore[return-value]  # two of them
     return one, other
+
+
+def _as_it_is(value: object) -> object:
+    return value
 
 
 def _text(value: object) -> str:

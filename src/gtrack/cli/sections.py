@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gtrack.cli.data_text import data_label, data_text, is_fingerprint, shared_line
 from gtrack.cli.fields import ago, cut, duration, instant, plural, size, status_mark, value_text
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
 from gtrack.ids import SHORT, is_object_id
+from gtrack.model.artifact import Artifact
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
+from gtrack.model.uses import edges_of
+from gtrack.ops.data_changes import shared_rows
 from gtrack.text import clean
 
 __all__ = ["Section", "run_sections"]
 
 _LONGEST = 300
+_FIRST = 10
 _TRACEBACK_LINES = 12
 _SHORT_ENVIRONMENT = (
     "python",
@@ -51,7 +56,13 @@ class Section:
 
 
 def run_sections(
-    run: RunState, terminal: Terminal, *, packages: bool = False, code_is_here: bool = True
+    run: RunState,
+    terminal: Terminal,
+    *,
+    packages: bool = False,
+    code_is_here: bool = True,
+    artifacts: Sequence[Artifact] = (),
+    left_out: Sequence[str] = (),
 ) -> list[Section]:
     """Return the sections about a run that have something in them.
 
@@ -60,6 +71,8 @@ def run_sections(
         terminal: What it can show.
         packages: List the whole environment, packages included.
         code_is_here: The snapshot of the code is in this clone.
+        artifacts: Its artifacts.
+        left_out: What its manifests say that cannot be.
     """
     sections = [
         _header(run, terminal),
@@ -69,15 +82,16 @@ def run_sections(
         Section("Tags", _pairs(run.tags.items())),
         Section("Notes", [[instant(n.time), _person(n.author), clean(n.text, lines=True)] for n in run.notes]),
         _code(run, code_is_here),
-        Section("Data", [[str(i), _item(entry)] for i, entry in enumerate(run.data, 1)]),
-        Section("Uses", [[str(i), _item(entry)] for i, entry in enumerate(run.uses, 1)]),
+        _data(run),
+        Section("Uses", [[str(i), _use(entry)] for i, entry in enumerate(run.uses, 1)]),
+        _artifacts(run, artifacts),
         _environment(run, packages),
         Section("Seed", _pairs(run.seed.items())),
         _sessions(run),
         Section(
             "Problems",
             lines=[
-                *map(clean, run.problems),
+                *map(clean, (*run.problems, *left_out)),
                 *(f"in the future: {clean(name)}" for name in run.future),
                 *(f"edited in two clones at the same time, the later one stands: {clean(w)}" for w in run.concurrent),
             ],
@@ -184,6 +198,14 @@ def _left_out(entries: object, more: object) -> list[str]:
     return lines
 
 
+def _use(entry: object) -> str:
+    """Return what was used: an artifact and the run that made it; anything else key by key."""
+    for edge in edges_of("", [entry]):
+        digest = [f"sha256 {edge.digest[:12]}"] if edge.digest else []
+        return ", ".join([f"{cut(clean(edge.path), _LONGEST) or 'something'} of {edge.run[:SHORT]}", *digest])
+    return _item(entry)
+
+
 def _item(entry: object) -> str:
     if not isinstance(entry, Mapping):
         return cut(value_text(entry), _LONGEST)
@@ -195,6 +217,23 @@ def _item(entry: object) -> str:
 def _digest(value: object) -> str:
     text = value_text(value)
     return text[:12] if len(text) >= 40 and all(char in "0123456789abcdef" for char in text) else text
+
+
+def _data(run: RunState) -> Section:
+    rows = [
+        [data_label(entry, i), data_text(entry) if is_fingerprint(entry) else _item(entry)]
+        for i, entry in enumerate(run.data, 1)
+    ]
+    return Section("Data", rows, lines=[shared_line(shared) for shared in shared_rows(run.data)])
+
+
+def _artifacts(run: RunState, artifacts: Sequence[Artifact]) -> Section:
+    rows = [[clean(each.path), size(each.size), clean(each.type)] for each in artifacts[:_FIRST]]
+    lines = []
+    if artifacts:
+        more = f"; gtrack artifact ls {run.id[:SHORT]} lists them" if len(artifacts) > _FIRST else ""
+        lines.append(f"{plural(len(artifacts), 'artifact')}, {size(sum(each.size for each in artifacts))}{more}")
+    return Section("Artifacts", rows, ("path", "size", "type"), lines)
 
 
 def _environment(run: RunState, packages: bool) -> Section:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from itertools import product
+from pathlib import Path
 from typing import Any
 
+import joblib
+import numpy as np
 from sklearn.datasets import load_digits
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
@@ -23,6 +27,8 @@ def load_data() -> Any:
 def train(run: gtrack.Run, *, lr: float, hidden: int, solver: str, epochs: int, verbose: bool) -> None:
     """Train one network, and log how good it is after every epoch."""
     train_x, val_x, train_y, val_y = load_data()
+    run.log_data("train", train_x)
+    run.log_data("validation", val_x)
     model = MLPClassifier((hidden,), solver=solver, learning_rate_init=lr, batch_size=64, random_state=0)
     run.define_metric("val_accuracy", goal="max")
     run.define_metric("val_loss", goal="min")
@@ -34,6 +40,19 @@ def train(run: gtrack.Run, *, lr: float, hidden: int, solver: str, epochs: int, 
         run.log({"train_loss": model.loss_, "val_loss": loss, "val_accuracy": accuracy}, step=epoch)
         if verbose and epoch % 10 == 9:
             print(f"epoch {epoch + 1:4}  val_loss {loss:.3f}  val_accuracy {accuracy:.3f}", flush=True)
+    keep(run, model, confusion_matrix(val_y, probabilities.argmax(axis=1), normalize="true"))
+
+
+def keep(run: gtrack.Run, model: MLPClassifier, confusion: np.ndarray) -> None:
+    """Keep the model, which digits it takes for which, and how much it looks at each pixel."""
+    run.log_image(np.kron(1 - confusion, np.ones((24, 24))), "confusion_matrix")
+    weights = np.abs(model.coefs_[0]).sum(axis=1)
+    pixels = [{"pixel": f"{at // 8},{at % 8}", "importance": float(weights[at])} for at in np.argsort(-weights)]
+    run.log_table(pixels, "feature_importance")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.joblib")
+        joblib.dump(model, path)
+        run.log_artifact(path)
 
 
 def main() -> None:

@@ -120,6 +120,8 @@ def _look(stage: Stage, edited: str) -> None:
     assert isinstance(best, list)
     stage.say("The best one")
     stage.gtrack("show", best[0]["id"][:SHORT])
+    stage.say("What it left: a picture, a table, the model")
+    stage.gtrack("artifact", "ls", best[0]["id"][:SHORT])
     stage.say("Its code is kept: the edit that was never committed")
     stage.git("diff", "--stat", "HEAD", edited[:12])
     stage.say("The runs are files on a branch of their own")
@@ -160,6 +162,8 @@ def _share(stage: Stage) -> None:
     stage.git("fetch", "--quiet")
     stage.gtrack("ls", "-n", "3")
     stage.gtrack("status")
+    stage.say("Small files come along without a store; they are fetched when they are asked for")
+    stage.gtrack("artifact", "get", "last/*.png", "-o", "figures")
 
 
 def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:

@@ -15,11 +15,17 @@ from gtrack.spool.reading import Points, summarise
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from gtrack.ops.series import Whole
+
 __all__ = ["with_earlier"]
 
 
 def with_earlier(
-    summaries: Mapping[str, MetricSummary], recorded: RunFiles, sealed: Sequence[Document], session: str
+    summaries: Mapping[str, MetricSummary],
+    recorded: RunFiles,
+    sealed: Sequence[Document],
+    session: str,
+    whole: Whole | None = None,
 ) -> dict[str, MetricSummary]:
     """Add to a session's summaries what it keeps of earlier sessions: their values before its own first step.
 
@@ -28,6 +34,7 @@ def with_earlier(
         recorded: What the branch has of the run.
         sealed: What is about to be added to it.
         session: The session.
+        whole: Returns earlier curves that the branch has a preview of, where they are at hand.
 
     Returns:
         The summaries by key; one is marked partial where the earlier values are not at hand.
@@ -51,7 +58,8 @@ def with_earlier(
             overlapping[key] = summary
     if overlapping:
         files = {file: oid for file, oid in recorded.files.items() if file.session != session}
-        out.update(_from_curves(overlapping, replace(recorded, files=files, documents=tuple(others)), recorded.read))
+        before_it = replace(recorded, files=files, documents=tuple(others))
+        out.update(_from_curves(overlapping, before_it, recorded.read, whole))
     return out
 
 
@@ -70,7 +78,10 @@ def _merged(before: MetricSummary, summary: MetricSummary) -> MetricSummary:
 
 
 def _from_curves(
-    summaries: Mapping[str, MetricSummary], earlier: RunFiles, read: Callable[[str], bytes] | None
+    summaries: Mapping[str, MetricSummary],
+    earlier: RunFiles,
+    read: Callable[[str], bytes] | None,
+    whole: Whole | None,
 ) -> dict[str, MetricSummary]:
     """Some of the earlier values are superseded: what the extremes of the others are, only the curves tell."""
     from gtrack.ops.series import join_sessions, recorded_tables
@@ -80,7 +91,9 @@ def _from_curves(
         return unknown
     sessions = {found.id: number for number, found in enumerate(sessions_of(earlier.documents))}
     try:
-        table = join_sessions(recorded_tables(earlier, read, frozenset(summaries)), sessions)
+        # A preview would not do: what is kept may end within a bucket.
+        tables = recorded_tables(earlier, read, frozenset(summaries), whole=whole or (lambda _: None))
+        table = join_sessions(tables, sessions)
     except (DamageError, KeyError):
         return unknown
     if table is None:

@@ -34,12 +34,15 @@ class Exported:
         points: How many points of curves.
         files: The paths of the files, below the place.
         damaged: The runs whose curves were left out, by id, and why.
+        previews: The runs whose curves are a preview, since the whole is neither here nor in a store that can be
+            reached: how many points there are in truth, by id.
     """
 
     runs: int = 0
     points: int = 0
     files: list[str] = field(default_factory=list)
     damaged: dict[str, str] = field(default_factory=dict)
+    previews: dict[str, int] = field(default_factory=dict)
 
 
 def with_facts(table: pa.Table, states: Iterable[RunState]) -> pa.Table:
@@ -119,7 +122,7 @@ def _fill(
             count += 1
             progress(count)
     curves.finish()
-    done.points, done.files = curves.points, list(place.files)
+    done.points, done.files, done.previews = curves.points, list(place.files), curves.previews
     place.finish(
         {
             "gtrack": __version__,
@@ -129,6 +132,7 @@ def _fill(
             "points": done.points,
             "keys": None if keys is None else sorted(keys),
             "damaged": done.damaged,
+            "previews": done.previews,
         }
     )
     return done

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gtrack.ids import sha12, slug
+from gtrack.ops.curves import preview_of
 from gtrack.ops.export_place import Directory
 from gtrack.ops.many_curves import one_table
 
@@ -38,6 +39,8 @@ class CurveFiles:
 
     def __init__(self, place: Directory, *, file_rows: int = _FILE_ROWS, held_rows: int = _HELD_ROWS) -> None:
         self.points = 0
+        self.previews: dict[str, int] = {}
+        """Runs whose curves are a preview, and how many points there are in truth."""
         self._place = place
         self._file_rows, self._held_rows = file_rows, held_rows
         self._waiting: dict[str, list[tuple[str, Any]]] = {}
@@ -47,6 +50,9 @@ class CurveFiles:
     def add(self, run_id: str, experiment: str, table: pa.Table) -> None:
         """Add the curves of a run, as :func:`gtrack.ops.curves.curves` returns them."""
         self.points += len(table)
+        whole = preview_of(table)
+        if whole is not None:
+            self.previews[run_id] = whole
         for at in range(0, len(table), self._file_rows):
             piece = table.slice(at, self._file_rows)
             if self._rows.get(experiment, 0) + len(piece) > self._file_rows:

@@ -6,30 +6,25 @@ import contextlib
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 from gtrack.branch.transport_url import without_credentials
-from gtrack.errors import GtrackError, MissingExtraError, NetworkError, UsageError
+from gtrack.errors import UsageError
 from gtrack.ops.export_place import MANIFEST, SUCCESS, closing_files, earlier_files
+from gtrack.store.opening import open_url
+from gtrack.store.trouble import store_trouble
 from gtrack.text import clean
 
 __all__ = ["RemoteDirectory", "open_remote_file"]
 
-# The module that a protocol needs, and the extra that brings it.
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), ("s3fs", "s3")),
-    **dict.fromkeys(("gs", "gcs"), ("gcsfs", "gs")),
-    **dict.fromkeys(("abfs", "abfss", "az", "adl"), ("adlfs", "azure")),
-}
-_WITHOUT_FOLDERS = frozenset((*_EXTRAS, "memory"))
+_WITHOUT_FOLDERS = frozenset("s3 s3a gs gcs abfs abfss az adl memory".split())
 
 
 @contextlib.contextmanager
 def open_remote_file(url: str, *, overwrite: bool) -> Iterator[BinaryIO]:
     """Write one object; a store shows it when it is whole. See :func:`gtrack.ops.export_place.open_file`."""
     with _trouble(url):
-        fs, path = _filesystem(url)
+        fs, path = open_url(url)
         if not overwrite and fs.exists(path):
             raise UsageError(f"{_shown(url)} is there already", hint="--overwrite replaces it")
         with _whole(fs, path) as file:
@@ -44,7 +39,7 @@ class RemoteDirectory:
         self.mark = f"-{secrets.token_hex(4)}"
         self._url = url
         with _trouble(url):
-            self._fs, root = _filesystem(url)
+            self._fs, root = open_url(url)
             self._root = root.rstrip("/")
             self._fs.invalidate_cache()
             present = {path.removeprefix(self._root).lstrip("/") for path in self._fs.find(self._root)}
@@ -85,28 +80,6 @@ class RemoteDirectory:
             file.write(content)
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
-    """Return fsspec's filesystem and the path in it.
-
-    Raises:
-        MissingExtraError: fsspec is not installed, or what the protocol needs.
-        UsageError: fsspec does not know the protocol.
-    """
-    if find_spec("fsspec") is None:
-        raise MissingExtraError("fsspec", "fsspec")
-    from fsspec.core import url_to_fs
-
-    protocol = url.partition(":")[0].lower()
-    try:
-        return url_to_fs(url)  # type: ignore[no-any-return]
-    except ImportError as error:
-        if protocol in _EXTRAS:
-            raise MissingExtraError(*_EXTRAS[protocol]) from error
-        raise UsageError(f"{_shown(url)} needs a package that is not installed: {clean(str(error))}") from error
-    except ValueError as error:
-        raise UsageError(f"{_shown(url)} is nowhere to write to: {clean(str(error))}") from error
-
-
 @contextlib.contextmanager
 def _whole(fs: Any, path: str) -> Iterator[BinaryIO]:
     """Write a file that is sent when it is whole; where the body fails, nothing is."""
@@ -119,16 +92,10 @@ def _whole(fs: Any, path: str) -> Iterator[BinaryIO]:
         fs.put_file(file.name, path)
 
 
-@contextlib.contextmanager
-def _trouble(url: str) -> Iterator[None]:
-    """Turn whatever a store's client raises into one sentence."""
-    try:
-        yield
-    except GtrackError:
-        raise
-    except Exception as error:
-        said = clean(" ".join(without_credentials(str(error)).split()))[:300] or type(error).__name__
-        raise NetworkError(f"cannot write to {_shown(url)}: {said}") from error
+def _trouble(url: str) -> contextlib.AbstractContextManager[None]:
+    # A client that takes an address for a name may quote all of it.
+    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    return store_trouble(f"cannot write to {_shown(url)}", secret=user if at else "")
 
 
 def _shown(url: str) -> str:

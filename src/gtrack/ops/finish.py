@@ -53,6 +53,9 @@ def finish(
     for path, reason in done.failed:
         if os.path.basename(path) == run_id:
             warn(f"the run is not on the branch yet and waits in {spool}: {reason}")
+    for path, what in done.lost:
+        if os.path.basename(path) == run_id:
+            warn(f"the run is recorded, but {what}")
     return next((state for state in done.runs if state.id == run_id), None) or _recorded(repo, run_id)
 
 

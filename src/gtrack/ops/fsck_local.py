@@ -17,7 +17,7 @@ from gtrack.format.plain import decode_line
 from gtrack.ids import SHORT
 from gtrack.ops.fsck_findings import Findings
 from gtrack.ops.load import RunFiles
-from gtrack.ops.recover import spools_of
+from gtrack.ops.recover import is_of_another, spools_of
 from gtrack.ops.seal import seal
 from gtrack.ops.sealing import SEALED
 from gtrack.ops.trees import recorded_files
@@ -122,6 +122,8 @@ def lacking(repo: Repository, spools: Sequence[str], tree: str | None) -> list[s
             for name in sorted(os.listdir(folder)):
                 run = SpoolRun(os.path.join(folder, name))
                 with contextlib.suppress(*_UNREADABLE):
+                    if is_of_another(run, repo):  # several repositories may share a spool
+                        continue
                     if seal(run, recorded_files(repo, run, tree), curves=False).files:
                         out.append(run.path)
     return out

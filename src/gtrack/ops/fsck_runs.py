@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gtrack.branch.listing import Entry
 from gtrack.clock import iso_to_us, stamp
-from gtrack.errors import ParseError
-from gtrack.format import yaml
 from gtrack.format.names import Segment, run_dir
 from gtrack.format.schema import EVENTS
 from gtrack.ids import sha12
 from gtrack.model.fold import Document, fold_run
+from gtrack.ops.fsck_artifacts import check_manifests
 from gtrack.ops.fsck_curves import check_curves
 from gtrack.ops.fsck_fields import check_fields
 from gtrack.ops.fsck_findings import Findings
@@ -78,11 +77,7 @@ def check_files(run_id: str, entries: Sequence[Entry], contents: Mapping[str, by
         wrong = _wrong_console(contents[oid])
         if wrong is not None:
             found.error(f"{folder}/{file.name}", wrong)
-    for file, oid in files.of_kind("artifacts"):
-        try:
-            yaml.load(contents[oid])
-        except ParseError as error:
-            found.error(f"{folder}/{file.name}", error.message)
+    check_manifests(folder, files, contents, found)
     return files
 
 

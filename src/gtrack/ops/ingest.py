@@ -18,6 +18,7 @@ from gtrack.errors import DamageError, GtrackError, NotFoundError
 from gtrack.format.schema import check_document
 from gtrack.ops.load import RunFiles
 from gtrack.ops.seal import seal
+from gtrack.ops.seal_artifacts import wrong_lines
 from gtrack.ops.sealing import SEALED, put_aside, seal_spools
 from gtrack.ops.staging import copy_run, signature
 from gtrack.spool.directory import SpoolRun, Writer, read_document
@@ -200,6 +201,8 @@ def _check(run: SpoolRun) -> None:
             raise DamageError("its code has no proper id")
     for writer in run.writers():
         read_journal(writer.journal)
+        for problem in wrong_lines(writer.entries()):
+            raise DamageError(problem)
     for doc in seal(run, RunFiles(run.id), curves=False).documents:
         for problem in check_document(doc.kind, doc.body):
             raise DamageError(f"it would be recorded wrongly: {problem}")
@@ -211,7 +214,7 @@ def _record(repo: Repository, batch: dict[str, _Staged], skipped: list[tuple[str
         return ()
     with repo.lock():
         done = seal_spools(repo, [SpoolRun(staged.copy) for staged in batch.values()])
-    failed = dict(done.failed)
+    failed = {**dict(done.lost), **dict(done.failed)}
     for run_id, staged in batch.items():
         if staged.copy in failed:
             skipped.append((staged.source, failed[staged.copy]))

@@ -8,8 +8,9 @@ from gtrack.branch.commit import commit_files
 from gtrack.branch.repository import Repository
 from gtrack.model.fold import fold_run
 from gtrack.ops.headline import commit_message
+from gtrack.ops.keep_objects import seal_and_keep
 from gtrack.ops.load import RunFiles
-from gtrack.ops.seal import Sealed, seal
+from gtrack.ops.seal import Sealed
 from gtrack.ops.spooled_objects import take_in_objects
 from gtrack.ops.trees import recorded_files
 from gtrack.spool.directory import SpoolRun, Writer
@@ -48,7 +49,7 @@ class LiveRun:
         take_in_objects(repo, self.run)
         tree = repo.tree_of(keep.readable_tip(repo))
         self._known = recorded = recorded_files(repo, self.run, tree, self._known)
-        sealed = seal(self.run, recorded, live=True, read=self._read)
+        sealed = seal_and_keep(repo, self.run, recorded, live=True, read=self._read)
         if not sealed.files:
             return None
         subject, body = _message(self.run.id, recorded, sealed)

@@ -22,7 +22,9 @@ from gtrack.ops.adopt import adopt
 from gtrack.ops.fetch import Fetched, fetch
 from gtrack.ops.join import Joined, join_tips
 from gtrack.ops.publish_code import CodePlan, Consent, plan_code
+from gtrack.ops.send_objects import ObjectsSent, send_objects, settle
 from gtrack.ops.sharing_state import note_failure
+from gtrack.store.meter import Meter
 
 __all__ = ["Pushed", "push"]
 
@@ -52,6 +54,7 @@ class Pushed:
         restored: How many files were put back that somebody had removed from the remote's branch.
         dropped: Files of this clone or of inboxes that are not published, and why.
         unreadable: Inboxes that were passed over, and why.
+        objects: What came of sending artifacts, which went first.
     """
 
     remote: str
@@ -67,6 +70,20 @@ class Pushed:
     restored: int = 0
     dropped: tuple[Dropped, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
+    objects: ObjectsSent = field(default_factory=ObjectsSent)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as a map, as ``--json`` prints it."""
+        return {
+            "remote": self.remote,
+            "place": self.place,
+            "runs": self.runs,
+            "files": self.files,
+            "commit": self.commit,
+            "code": {"published": len(self.code.chosen), "withheld": len(self.code.withheld), "refused": self.refused},
+            "dropped": [{"path": item.path, "why": item.why} for item in self.dropped],
+            "artifacts": self.objects.to_dict(),
+        }
 
 
 def push(
@@ -75,8 +92,13 @@ def push(
     consent: Consent | bool | None = None,
     interactive: bool = False,
     patience: float = _PATIENCE,
+    progress: Meter | None = None,
+    at_most: int | None = None,
 ) -> Pushed:
-    """Send what the tracking remote lacks: runs, later facts about them, and the code that may be published.
+    """Send what the tracking remote lacks: artifacts, runs, later facts about them, the code that may be published.
+
+    Artifacts go first, so that a run that is seen there can be fetched whole; those that cannot be sent hold back
+    nothing.
 
     Args:
         repo: The repository; what ended has been recorded.
@@ -84,6 +106,8 @@ def push(
             asked.
         interactive: Let git ask for credentials.
         patience: Seconds for which a push that loses its races goes on trying, or waits to see its inbox taken in.
+        progress: Told how far the artifacts have come.
+        at_most: Bytes of artifacts to send.
 
     Returns:
         What was sent, and where to.
@@ -99,7 +123,10 @@ def push(
     """
     names = tracking(repo)
     transport = Transport(repo, names.remote, interactive=interactive)
+    objects = send_objects(repo, transport, names, progress=progress, at_most=at_most)
     done = _Push(repo, names, transport, consent, patience).run()
+    done.objects = objects
+    settle(repo, objects)
     note_failure(repo, None)
     return done
 

@@ -11,7 +11,7 @@ from gtrack.branch.repository import Repository
 from gtrack.model.state import RunState
 from gtrack.spool.directory import SpoolRun, list_spool
 
-__all__ = ["Recovered", "recover", "spools_of"]
+__all__ = ["Recovered", "is_of_another", "recover", "spools_of"]
 
 
 @dataclass(slots=True)
@@ -22,11 +22,13 @@ class Recovered:
         commit: The branch's tip afterwards, or None when there was nothing to record.
         runs: The state of each run that got new files.
         failed: What could not be recorded: the spool's path and why. It stays where it is.
+        lost: What was recorded without all of its content: the spool's path, and a sentence about it.
     """
 
     commit: str | None = None
     runs: list[RunState] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    lost: list[tuple[str, str]] = field(default_factory=list)
 
 
 def spools_of(repo: Repository, extra: Sequence[str]) -> list[SpoolRun]:
@@ -76,9 +78,11 @@ def recover(
         return not waiting
 
     # Most commands find nothing to do, and need none of this.
+    from gtrack.ops.keep_objects import keep_ahead
     from gtrack.ops.sealing import is_time_to_sweep, load_libraries, seal_spools, sweep_sealed
 
     load_libraries(due)
+    keep_ahead(repo, due)
     # Of many processes that end at once one records all: when it has, the others need no lock.
     with repository_lock(repo.paths.home, timeout=timeout, unless=recorded) as held:
         if not held:
@@ -105,8 +109,17 @@ def _is_due(run: SpoolRun) -> bool:
 
 
 def _belongs(run: SpoolRun, repo: Repository) -> bool:
-    for session in run.owners():
-        where = run.owner_document(session).get("repository")
-        if isinstance(where, str) and os.path.realpath(where) == os.path.realpath(repo.paths.common_dir):
-            return True
-    return False
+    return os.path.realpath(repo.paths.common_dir) in _repositories(run)
+
+
+def is_of_another(run: SpoolRun, repo: Repository) -> bool:
+    """Tell whether a run in a spool that several repositories may share names another one than this."""
+    if os.path.realpath(run.path).startswith(os.path.realpath(repo.paths.spool) + os.sep):
+        return False  # whatever it names: a repository may be moved
+    named = _repositories(run)
+    return bool(named) and os.path.realpath(repo.paths.common_dir) not in named
+
+
+def _repositories(run: SpoolRun) -> set[str]:
+    named = (run.owner_document(session).get("repository") for session in run.owners())
+    return {os.path.realpath(where) for where in named if isinstance(where, str)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
 from gtrack.clock import iso, iso_to_us, stamp
 from gtrack.format import names, yaml
@@ -15,23 +15,30 @@ from gtrack.model.summary import MetricSummary, merge
 from gtrack.ops import spill
 from gtrack.ops.earlier import with_earlier
 from gtrack.ops.load import RunFiles
+from gtrack.ops.seal_parts import Part, end_of, is_time, last_sign, parts_of, segments_of
+from gtrack.ops.seal_system import system_files, system_totals
+from gtrack.spool.artifacts import ADDED, REMOVED
 from gtrack.spool.directory import SpoolRun, Writer
 from gtrack.spool.logged import Logged, difference, gather
-from gtrack.spool.reading import JournalData, Points, read_journal, summarise
+from gtrack.spool.reading import JournalData, summarise
+
+if TYPE_CHECKING:
+    from gtrack.ops.seal_artifacts import SpooledObject
+    from gtrack.ops.series import Whole
 
 __all__ = ["Sealed", "seal"]
 
-_SEGMENT_VALUES = 1 << 16
-"""Values a segment holds at most, which keeps its file well under 1 MB."""
 _STATUSES = ("finished", "failed", "killed", "preempted", None)
-_LATEST = 253_402_300_799_999_999
-"""The last microsecond of the year 9999."""
 _LOGGED = tuple(field.name for field in fields(Logged))
 _ROOM = 700_000
 """Bytes of an end or summary file that the summaries of metrics may take, which keeps it readable."""
 _SUMMARY_BYTES = 230
 _MAX_REJECTED = 1000
 """Metrics of which refused values are counted in one file."""
+
+
+def _nowhere() -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -44,6 +51,12 @@ class Sealed:
         documents: The new YAML files, parsed, for a fold without another read.
         complete: Nothing more can come from this spool.
         live: The run's owner still runs.
+        in_store: Tells whether whole curves that are larger than a preview go into a store.
+        object_format: How the repository names its objects.
+        whole: Returns recorded curves that the branch has a preview of, where they are at hand.
+        curves: These, by digest; they have to be kept before the files are committed.
+        objects: What holds the content of artifacts, by digest; likewise.
+        lost: The paths of artifacts whose content is not in the spool any more as it was captured.
     """
 
     run_id: str
@@ -51,6 +64,12 @@ class Sealed:
     documents: list[Document] = field(default_factory=list)
     complete: bool = True
     live: bool = False
+    in_store: Callable[[], bool] = field(default=_nowhere, repr=False)
+    object_format: str = "sha1"
+    whole: Whole | None = field(default=None, repr=False)
+    curves: dict[str, bytes] = field(default_factory=dict)
+    objects: dict[str, SpooledObject] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
 
     def add(self, kind: str, name: str, data: bytes, body: Mapping[str, object], stamp_: str = "") -> None:
         """Add a YAML file."""
@@ -59,29 +78,16 @@ class Sealed:
         self.documents.append(Document(kind, name, body, stamp_, session if isinstance(session, str) else None))
 
 
-@dataclass(slots=True)
-class _Part:
-    """One writer's share: what it logged, and the records that are not on the branch yet."""
-
-    writer: Writer
-    alive: bool
-    entries: list[dict[str, object]]
-    journal: JournalData | None
-    first: int
-    damaged: bool = False
-
-    @property
-    def fresh(self) -> int:
-        return 0 if self.journal is None else max(0, self.journal.records - self.first)
-
-
 def seal(
     run: SpoolRun,
     recorded: RunFiles,
     *,
     live: bool = False,
     curves: bool = True,
+    in_store: Callable[[], bool] = _nowhere,
+    object_format: str = "sha1",
     read: Callable[[Writer, int], JournalData] | None = None,
+    whole: Whole | None = None,
 ) -> Sealed:
     """Make the branch's files of what a spool holds and the branch lacks.
 
@@ -91,15 +97,21 @@ def seal(
         run: The run's spool.
         recorded: What the branch has of the run.
         live: Take in processes that still write, up to their last whole record.
-        curves: Make Parquet files and console output too; without them only the YAML, to show a live run.
+        curves: Make Parquet files, console output and manifests of artifacts too; without them only the documents, to
+            show a live run.
+        in_store: Tells whether a store is configured, where curves that are larger than a preview go; asked only when
+            there are some.
+        object_format: How the repository names its objects, ``sha1`` or ``sha256``.
         read: Returns a writer's journal from a record on; for one who seals the same run again and again.
+        whole: Returns recorded curves that the branch has a preview of, where they are at hand: a resumed session's
+            summaries include what it keeps of them.
 
     Returns:
         The new files; none when the branch has everything.
     """
-    out = Sealed(run.id)
+    out = Sealed(run.id, in_store=in_store, object_format=object_format, whole=whole)
     owners = run.owners()
-    parts = _parts(run, recorded, read or _read_whole)
+    parts = parts_of(run, recorded, read)
     start = run.start
     have_run = any(doc.kind == "run" for doc in recorded.documents)
     if start is not None and not have_run:
@@ -115,34 +127,15 @@ def seal(
         busy = owner is not None and owner.alive
         ready = [p for p in mine if live or not (p.alive or busy)]
         _seal_session(out, run, recorded, session, ready, owner if ended else None, curves=curves)
+        for part in ready if curves else ():
+            _add_artifacts(out, recorded, part, object_format)
+            _add_files(out, system_files(part.writer, recorded, complete=not part.alive))
         # What cannot be read here is left where it is: a newer gtrack, or a person, may get more out of it.
         out.complete &= all(not (p.alive or p.damaged) for p in mine)
     return out
 
 
-def _parts(run: SpoolRun, recorded: RunFiles, read: Callable[[Writer, int], JournalData]) -> list[_Part]:
-    parts = []
-    for writer in run.writers():
-        # Liveness first: a journal that is read after its writer was found gone cannot grow any more.
-        alive = writer.is_alive()
-        first = recorded.sealed(writer.session, writer.id)
-        journal: JournalData | None
-        try:
-            journal = read(writer, first)
-        except (OSError, ValueError):
-            journal = None
-        else:
-            # A document takes shorter keys than a journal: control characters grow when written.
-            journal.points.keys[:] = map(fit_key, journal.points.keys)
-        parts.append(_Part(writer, alive, writer.entries(), journal, first, journal is None))
-    return parts
-
-
-def _read_whole(writer: Writer, _first: int) -> JournalData:
-    return read_journal(writer.journal)
-
-
-def _seal_start(out: Sealed, start: dict[str, object], parts: list[_Part], owners: Mapping[str, str]) -> None:
+def _seal_start(out: Sealed, start: dict[str, object], parts: list[Part], owners: Mapping[str, str]) -> None:
     """run.yaml: the facts of the start, and what its creator logged before the first metric."""
     session = str(start.get("session", ""))
     entries = [e for p in parts if (p.writer.session, p.writer.id) == (session, owners.get(session)) for e in p.entries]
@@ -169,13 +162,13 @@ def _seal_session(
     run: SpoolRun,
     recorded: RunFiles,
     session: str,
-    parts: list[_Part],
-    owner: _Part | None,
+    parts: list[Part],
+    owner: Part | None,
     *,
     curves: bool,
 ) -> None:
     ends = [d for d in recorded.documents if d.kind == "end" and d.body.get("session") == session]
-    closing = _end_of(owner) if owner is not None else None
+    closing = end_of(owner) if owner is not None else None
     by = "owner" if closing is not None else "recovery"
     if owner is not None and not any(d.body.get("by") in (by, "owner") for d in ends):
         _seal_end(out, run, recorded, session, parts, owner, closing or {}, by, curves=curves)
@@ -195,15 +188,15 @@ def _seal_end(
     run: SpoolRun,
     recorded: RunFiles,
     session: str,
-    parts: list[_Part],
-    owner: _Part,
+    parts: list[Part],
+    owner: Part,
     closing: Mapping[str, object],
     by: str,
     *,
     curves: bool,
 ) -> None:
     ended = closing.get("ended")
-    moment = ended if isinstance(ended, int) and _is_time(ended) else _last_sign(run, session, owner)
+    moment = ended if isinstance(ended, int) and is_time(ended) else last_sign(run, session, owner)
     body: dict[str, object] = {
         "format": 1,
         "session": session,
@@ -218,7 +211,7 @@ def _seal_end(
     _add_files(out, files)
 
 
-def _seal_summary(out: Sealed, recorded: RunFiles, session: str, part: _Part, *, curves: bool) -> None:
+def _seal_summary(out: Sealed, recorded: RunFiles, session: str, part: Part, *, curves: bool) -> None:
     segment = Segment(session, part.writer.id, part.first, part.fresh)
     body = {"format": 1, "session": session, **_body(out, recorded, session, [part], curves=curves)}
     body, data, files = spill.spill_long_values(body)
@@ -226,15 +219,13 @@ def _seal_summary(out: Sealed, recorded: RunFiles, session: str, part: _Part, *,
     _add_files(out, files)
 
 
-def _body(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part], *, curves: bool) -> dict[str, object]:
+def _body(out: Sealed, recorded: RunFiles, session: str, parts: list[Part], *, curves: bool) -> dict[str, object]:
     """The fields that ends and summaries share; adds the Parquet files and the console output to ``out``."""
-    from gtrack.ops.segments import metrics_files
-
     segments: list[Segment] = []
     summaries: dict[str, list[MetricSummary]] = {}
     rejected: dict[str, int] = {}
     for part in parts:
-        for segment, points in _segments(part):
+        for segment, points in segments_of(part):
             segments.append(segment)
             for key, summary in summarise(points).items():
                 summaries.setdefault(key, []).append(summary)
@@ -243,11 +234,12 @@ def _body(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part], *, 
                 rejected[fit_key(key)] = rejected.get(fit_key(key), 0) + count
     merged = {key: merge(summaries[key]) for key in sorted(summaries)}
     shown = _shown(merged)
+    stored: list[dict[str, object]] = []
     if curves:
         for part in parts:
-            _add_files(out, metrics_files(_segments(part), inline=_single(shown)))
+            stored += _add_curves(out, part, shown)
             _add_console(out, part)
-    kept = with_earlier(shown, recorded, out.documents, session)
+    kept = with_earlier(shown, recorded, out.documents, session, out.whole)
     body: dict[str, object] = {
         "segments": [str(s) for s in segments],
         "metrics": {key: summary.to_dict() for key, summary in kept.items()},
@@ -256,6 +248,11 @@ def _body(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part], *, 
     }
     if len(shown) < len(merged):
         body["omitted"] = len(merged) - len(shown)
+    if stored:
+        body["curves"] = stored
+    system = system_totals(part.writer for part in parts if curves and not part.alive)
+    if system:
+        body["system"] = system
     return body
 
 
@@ -276,25 +273,7 @@ def _single(summaries: Mapping[str, MetricSummary]) -> frozenset[str]:
     return frozenset(key for key, s in summaries.items() if s.count == 1 and s.ranks is None)
 
 
-def _segments(part: _Part) -> list[tuple[Segment, Points]]:
-    """Split a writer's fresh records into segments of bounded size, at least one."""
-    journal = part.journal
-    if journal is None or not part.fresh:
-        return []
-    fresh = journal.points.select(journal.position >= part.first)
-    position = journal.position[journal.position >= part.first]
-    out: list[tuple[Segment, Points]] = []
-    first = part.first
-    for at in range(0, max(len(fresh), 1), _SEGMENT_VALUES):
-        last = at + _SEGMENT_VALUES >= len(fresh)
-        end = journal.records if last else int(position[at + _SEGMENT_VALUES])
-        mask = (position >= first) & (position < end)
-        out.append((Segment(part.writer.session, part.writer.id, first, end - first), fresh.select(mask)))
-        first = end
-    return out
-
-
-def _later(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part]) -> Logged:
+def _later(out: Sealed, recorded: RunFiles, session: str, parts: list[Part]) -> Logged:
     """What was logged and no file holds yet, of this session or an earlier one."""
     known = Logged()
     stored = {file.name: oid for file, oid in recorded.of_kind("values")}
@@ -316,26 +295,17 @@ def _later(out: Sealed, recorded: RunFiles, session: str, parts: list[_Part]) ->
     return difference(logged, known)
 
 
-def _end_of(owner: _Part) -> Mapping[str, object] | None:
-    return next((e for e in reversed(owner.entries) if e["kind"] == "end"), None)
+def _add_artifacts(out: Sealed, recorded: RunFiles, part: Part, object_format: str) -> None:
+    """Add the manifests of what a writer captured, and the objects that they name."""
+    if not any(entry["kind"] in (ADDED, REMOVED) for entry in part.entries):
+        return
+    from gtrack.ops.seal_artifacts import recorded_lines, seal_artifacts
 
-
-def _last_sign(run: SpoolRun, session: str, owner: _Part) -> int:
-    """The time of the last thing a killed process wrote; the same whoever looks, and whenever."""
-    times = [0]
-    started = run.owner_document(session).get("started")
-    if isinstance(started, str):
-        with contextlib.suppress(ValueError, OverflowError):
-            times.append(iso_to_us(started))
-    if owner.journal is not None and owner.journal.last_time is not None:
-        times.append(owner.journal.last_time)
-    times += [at for e in owner.entries if isinstance(at := e.get("at"), int)]
-    return max(time for time in times if _is_time(time))
-
-
-def _is_time(us: int) -> bool:
-    """Tell whether a time can be written: what a spool says may be anything."""
-    return 0 <= us <= _LATEST
+    first = recorded_lines(recorded, part.writer)
+    done = seal_artifacts(part.writer, part.entries, first, object_format=object_format)
+    _add_files(out, done.files)
+    out.objects |= done.objects
+    out.lost += done.lost
 
 
 def _add_files(out: Sealed, files: Mapping[str, bytes]) -> None:
@@ -343,7 +313,23 @@ def _add_files(out: Sealed, files: Mapping[str, bytes]) -> None:
         out.files[f"{names.run_dir(out.run_id)}/{name}"] = data
 
 
-def _add_console(out: Sealed, part: _Part) -> None:
+def _add_curves(out: Sealed, part: Part, shown: Mapping[str, MetricSummary]) -> list[dict[str, object]]:
+    """Add a writer's curves; return what the document says of those that go into the store."""
+    from gtrack.ops.seal_curves import leading_keys, seal_curves
+
+    done = seal_curves(
+        segments_of(part),
+        inline=_single(shown),
+        in_store=out.in_store,
+        object_format=out.object_format,
+        leading=lambda: leading_keys(shown, gather(part.entries).goals),
+    )
+    _add_files(out, done.files)
+    out.curves |= done.objects
+    return done.entries
+
+
+def _add_console(out: Sealed, part: Part) -> None:
     from gtrack.spool.output import seal_output
 
     data = None if part.alive else seal_output(part.writer.stem)

@@ -15,15 +15,18 @@ from gtrack.branch.repository import Repository
 from gtrack.errors import GtrackError
 from gtrack.model.fold import fold_run
 from gtrack.ops.headline import commit_message
-from gtrack.ops.recover import Recovered
+from gtrack.ops.keep_objects import cache_of, seal_and_keep
+from gtrack.ops.recover import Recovered, is_of_another
 from gtrack.ops.seal import Sealed, seal
 from gtrack.ops.spooled_objects import take_in_objects
 from gtrack.ops.trees import recorded_files
+from gtrack.spool.artifacts import discard_unfinished
 from gtrack.spool.directory import SpoolRun, Writer, hold_folder
 
 __all__ = ["SEALED", "is_time_to_sweep", "load_libraries", "put_aside", "seal_spools", "sweep_sealed"]
 
 SEALED = ".sealed"
+_NAMED = 3
 _SWEEP_EVERY = 3600.0
 _CURVES = 2048
 """Bytes of a journal that holds more than single values, for which no Parquet is written."""
@@ -34,7 +37,8 @@ def load_libraries(runs: Sequence[SpoolRun]) -> None:
     with contextlib.suppress(ImportError, OSError):  # a library that is broken is told of where it is needed
         import numpy as np
 
-        if any(os.path.getsize(writer.journal) > _CURVES for run in runs for writer in run.writers()):
+        writers = [writer for run in runs for writer in run.writers()]
+        if any(os.path.getsize(w.journal) > _CURVES or os.path.exists(w.stem + ".system") for w in writers):
             from gtrack.format.parquet import encode_metrics
 
             encode_metrics(np.zeros(1, np.int64), ["key"], np.zeros(1), np.zeros(1), np.zeros(1))
@@ -57,12 +61,14 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
             take_in_objects(repo, run)
             recorded = recorded_files(repo, run, tree)
             writers = run.writers()
-            sealed = seal(run, recorded, live=live)
+            sealed = seal_and_keep(repo, run, recorded, live=live)
         except (GtrackError, OSError, ValueError, KeyError) as error:
             # One damaged spool must not keep the others from being recorded.
             out.failed.append((run.path, str(error) or type(error).__name__))
             continue
         done.append((run, sealed, writers))
+        if sealed.lost:
+            out.lost.append((run.path, f"the content of {_named(sealed.lost)} is not as it was captured"))
         if sealed.files:
             out.runs.append(fold_run(run.id, [*recorded.documents, *sealed.documents]))
     files = {path: data for _, sealed, _ in done for path, data in sealed.files.items()}
@@ -71,13 +77,21 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
         out.commit = commit_files(repo, files, subject, body, by=author(repo.config, repo.env)).commit
     for run, sealed, writers in done:
         if sealed.complete:
+            for writer in writers:
+                discard_unfinished(writer.stem)
             _put_aside(run, writers)
     return out
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _NAMED:,} more artifacts" if len(paths) > _NAMED else ""
+    return ", ".join(paths[:_NAMED]) + more
 
 
 def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
     """Remove sealed spools after a day, once the branch is seen to hold all of it. The caller holds the lock."""
     keep.sweep(repo)
+    cache_of(repo).sweep(keep.DAY)
     for folder in (os.path.join(spool, SEALED) for spool in spools):
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(folder):
@@ -91,10 +105,10 @@ def sweep_sealed(repo: Repository, spools: Sequence[str]) -> None:
 def _sweep_one(repo: Repository, path: str, name: str) -> None:
     tree = repo.tree_of(keep.readable_tip(repo))
     run = SpoolRun(path)
-    if seal(run, recorded_files(repo, run, tree)).files:
-        _put_back(path, name)
-    else:
+    if not seal(run, recorded_files(repo, run, tree)).files:
         shutil.rmtree(path, ignore_errors=True)
+    elif not is_of_another(run, repo):
+        _put_back(path, name)
 
 
 def is_time_to_sweep(repo: Repository) -> bool:

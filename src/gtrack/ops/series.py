@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gtrack.format.names import Segment
@@ -12,48 +12,61 @@ from gtrack.model.fold import sessions_of
 from gtrack.model.sessions import Document, covered_by
 from gtrack.model.summary import MetricSummary
 from gtrack.ops.load import RunFiles
+from gtrack.ops.seal_curves import CurveObject, curve_objects, segments_of, spans_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Tables", "concatenate", "join_sessions", "recorded_tables"]
+__all__ = ["Tables", "Whole", "concatenate", "join_sessions", "recorded_tables"]
 
 Tables = list[tuple[str, Any]]
 """Arrow tables with the session each belongs to."""
+Whole = Callable[[CurveObject], "bytes | None"]
+"""Returns the content of an object of curves, or None where it is not at hand."""
 _COLUMNS = ("key", "step", "time", "value", "rank")
 
 
-def recorded_tables(files: RunFiles, read: Callable[[str], bytes], keys: frozenset[str] | None) -> Tables:
+def recorded_tables(
+    files: RunFiles,
+    read: Callable[[str], bytes],
+    keys: frozenset[str] | None,
+    *,
+    whole: Whole = lambda _: None,
+    previews: list[Segment] | None = None,
+) -> Tables:
     """Return the recorded values of a run, each journal record once.
 
     Args:
         files: What the branch has of the run.
         read: Returns the content of a file by its object id.
         keys: Only the values of these metrics; all by default.
+        whole: Returns the whole values of a segment that the branch has a preview of, or None where they are not at
+            hand.
+        previews: Takes the ranges of which only a preview is at hand. Without it such a preview is as good as missing.
 
     Raises:
         DamageError: A Parquet file is damaged.
         KeyError: One is missing.
     """
-    found = {file.segment: oid for file, oid in files.of_kind("metrics") if file.segment is not None}
+    reader = _Reader(files, read, keys, whole, previews)
     out: Tables = []
     covered: dict[str, Intervals] = {}
     listed: set[str] = set()
     for session in sessions_of(files.documents):
-        listed.update(str(text) for doc in session.documents for text in _segments_of(doc))
+        listed.update(map(str, (segment for doc in session.documents for segment in segments_of(doc))))
         for doc, doubtful in session.counted():
-            tables = list(_of_document(doc, found, read, keys))
+            tables = list(reader.of_document(doc))
             if doubtful:
                 tables = [_without(table, [other for name, other in out if name == session.id]) for table in tables]
             out += [(session.id, table) for table in tables if len(table)]
             for name, first, end in covered_by(doc):
                 covered.setdefault(name, Intervals()).add(first, end)
     # A file that no document lists: the document may be the damaged one.
-    for segment, oid in sorted(found.items()):
+    for segment, is_whole in reader.files():
         known = covered.setdefault(f"{segment.session}-{segment.writer}", Intervals())
         if str(segment) in listed or known.holds(segment.first, segment.end):
             continue
-        table = _decoded(read(oid), keys)
+        table = reader.segment(segment) if is_whole else reader.preview(segment)
         if known.meets(segment.first, segment.end):
             table = _without(table, [other for name, other in out if name == segment.session])
         known.add(segment.first, segment.end)
@@ -100,34 +113,70 @@ def concatenate(tables: Iterable[Any]) -> pa.Table:
     return pa.concat_tables(out)
 
 
-def _segments_of(doc: Document) -> list[object]:
-    segments = doc.body.get("segments")
-    return segments if isinstance(segments, list) else []
+class _Reader:
+    """Reads the values of a run's segments, each from where it is at hand."""
 
+    def __init__(
+        self,
+        files: RunFiles,
+        read: Callable[[str], bytes],
+        keys: frozenset[str] | None,
+        whole: Whole,
+        previews: list[Segment] | None,
+    ) -> None:
+        self._segments = {file.segment: oid for file, oid in files.of_kind("metrics") if file.segment is not None}
+        self._previews = {file.segment: oid for file, oid in files.of_kind("preview") if file.segment is not None}
+        self._read, self._keys, self._whole, self._told = read, keys, whole, previews
 
-def _of_document(
-    doc: Document, found: Mapping[Segment, str], read: Callable[[str], bytes], keys: frozenset[str] | None
-) -> Iterable[Any]:
-    """Yield the tables of a document's segments, and of the single values that it holds itself."""
-    segments = [s for s in (Segment.parse(str(text)) for text in _segments_of(doc)) if s is not None]
-    elsewhere: set[str] = set()
-    for segment in dict.fromkeys(segments):
-        if segment in found:
-            table = _decoded(read(found[segment]), keys)
+    def files(self) -> list[tuple[Segment, bool]]:
+        """Return the ranges that there are files of, and whether each is whole; those that are, first."""
+        return [*((s, True) for s in sorted(self._segments)), *((s, False) for s in sorted(self._previews))]
+
+    def segment(self, segment: Segment) -> Any:
+        """Return the values of a segment that is on the branch."""
+        return _decoded(self._read(self._segments[segment]), self._keys)
+
+    def preview(self, segments: Segment) -> Any:
+        """Return the preview of a range."""
+        if self._told is None:
+            raise KeyError(f"only a preview of {segments} is here")
+        self._told.append(segments)
+        return _decoded(self._read(self._previews[segments]), self._keys)
+
+    def of_document(self, doc: Document) -> Iterable[Any]:
+        """Yield the tables of a document's segments, and of the single values that it holds itself."""
+        segments = segments_of(doc)
+        elsewhere: set[str] = set()
+        for table in self._of_segments(doc, segments):
             elsewhere.update(table["key"].unique().to_pylist())
             yield table
-    metrics = doc.body.get("metrics")
-    rows = []
-    for key, entry in metrics.items() if isinstance(metrics, Mapping) and segments else ():
-        if key in elsewhere or (keys is not None and key not in keys) or not isinstance(entry, Mapping):
-            continue
-        try:
-            summary = MetricSummary.from_dict(entry)
-        except (ValueError, OverflowError):
-            continue
-        rows.append((key, summary.step, summary.time, summary.last, -1))
-    if rows:
-        yield _table(rows)
+        metrics = doc.body.get("metrics")
+        rows = []
+        for key, entry in metrics.items() if isinstance(metrics, Mapping) and segments else ():
+            if key in elsewhere or (self._keys is not None and key not in self._keys) or not isinstance(entry, Mapping):
+                continue
+            try:
+                summary = MetricSummary.from_dict(entry)
+            except (ValueError, OverflowError):
+                continue
+            rows.append((key, summary.step, summary.time, summary.last, -1))
+        if rows:
+            yield _table(rows)
+
+    def _of_segments(self, doc: Document, segments: Sequence[Segment]) -> Iterable[Any]:
+        stored = curve_objects(doc)[0] if "curves" in doc.body else {}
+        for together, mine in spans_of(segments).items():
+            away = (stored[segment] for segment in mine if segment in stored and segment not in self._segments)
+            contents = {one.segment: self._whole(one) for one in away}
+            if None in contents.values() and together in self._previews:
+                yield self.preview(together)
+                continue
+            for segment in mine:
+                data = contents.get(segment)
+                if segment in self._segments:
+                    yield self.segment(segment)
+                elif data is not None:
+                    yield _decoded(data, self._keys)
 
 
 def _decoded(data: bytes, keys: frozenset[str] | None) -> Any:

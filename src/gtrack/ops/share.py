@@ -14,6 +14,8 @@ __all__ = ["push_along", "push_quietly"]
 
 _ALONG = 5.0
 """Seconds that a push of code waits for an inbox to be taken in."""
+_LITTLE = 16 << 20
+"""Bytes of artifacts that go along with a push of code; more of them would keep people waiting for it."""
 
 
 def push_quietly(repo: Repository) -> Pushed | None:
@@ -46,7 +48,7 @@ def push_along(repo: Repository, *, tell: Callable[[str], None]) -> Pushed | Non
 
     try:
         recover(repo, Settings.from_env(repo.env).extra_spools)
-        return push(repo, consent=remembered(repo), patience=_ALONG)
+        return push(repo, consent=remembered(repo), patience=_ALONG, at_most=_LITTLE)
     except (GtrackError, OSError) as error:
         note_failure(repo, error)
         tell(f"the runs were not sent along: {error}")

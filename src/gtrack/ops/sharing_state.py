@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, replace
 
 from gtrack.branch.kept_snapshots import local_snapshots
+from gtrack.branch.object_store import LARGEST
 from gtrack.branch.publication import candidates
 from gtrack.branch.repository import Repository
 from gtrack.branch.tracking import clone_id, tracking
@@ -19,8 +20,10 @@ from gtrack.config import Settings
 from gtrack.errors import GtrackError, UsageError
 from gtrack.ops.experiments import experiments
 from gtrack.ops.fetch import FETCHED, fetch
+from gtrack.ops.keep_objects import outbox_of
 from gtrack.ops.publish_code import remembered
 from gtrack.ops.recover import spools_of
+from gtrack.ops.store_settings import store_choice
 from gtrack.ops.view import View
 
 __all__ = ["SharingState", "last_failure", "look", "note_failure", "sharing_state"]
@@ -54,6 +57,9 @@ class SharingState:
             and what was edited.
         future_experiments: Experiments of which something is said that is of a time that has not come.
         failure: What the last push that ran by itself failed of, and when (us since the epoch).
+        objects: How many files of artifacts wait here to be sent.
+        object_bytes: Their bytes.
+        objects_need_store: No store is configured, and none of them is small enough for the built-in one.
     """
 
     remote: str | None
@@ -76,6 +82,9 @@ class SharingState:
     concurrent_experiments: tuple[tuple[str, str], ...] = ()
     future_experiments: tuple[str, ...] = ()
     failure: tuple[int, str] | None = None
+    objects: int = 0
+    object_bytes: int = 0
+    objects_need_store: bool = False
 
     def to_dict(self) -> dict[str, object]:
         """Return the state as a map, as ``--json`` prints it."""
@@ -135,8 +144,12 @@ def _about_runs(repo: Repository, unrecorded: tuple[tuple[str, str], ...]) -> Sh
     waiting = [run for run in spools_of(repo, Settings.from_env(repo.env).extra_spools) if run.id not in live]
     why = "its process has gone; the next command records it"
     said = experiments(repo)
+    marks = [mark for mark in outbox_of(repo).entries() if mark.sent is None]
     return SharingState(
         None,
+        objects=len(marks),
+        object_bytes=sum(max(0, mark.size) for mark in marks),
+        objects_need_store=bool(marks) and all(mark.size > LARGEST for mark in marks) and _no_store(repo),
         live=live,
         unrecorded=(*unrecorded, *((run.path, why) for run in waiting if run.path not in told)),
         lost=tuple(state.id for state in states if state.status == "lost"),
@@ -146,6 +159,13 @@ def _about_runs(repo: Repository, unrecorded: tuple[tuple[str, str], ...]) -> Sh
         concurrent_experiments=tuple((each.name, ", ".join(each.concurrent)) for each in said if each.concurrent),
         future_experiments=tuple(each.name for each in said if each.future),
     )
+
+
+def _no_store(repo: Repository) -> bool:
+    try:
+        return store_choice(repo) is None
+    except GtrackError:
+        return False  # settings that cannot be: told by those who use the store
 
 
 def look(repo: Repository, *, interactive: bool = False) -> None:

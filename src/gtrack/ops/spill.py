@@ -16,7 +16,8 @@ LONG = 64 << 10
 """Bytes from which a param or tag value gets a file of its own."""
 MARK = "$values"
 _MAX_DOCUMENT = 900_000
-_SPILLED = ("params", "tags", "notes")
+_SPILLED = ("params", "tags", "notes", "data", "uses")
+_LISTS = ("notes", "data", "uses")
 
 
 class Spilled(NamedTuple):
@@ -34,7 +35,7 @@ class Spilled(NamedTuple):
 
 
 def spill_long_values(body: Mapping[str, object]) -> Spilled:
-    """Replace long texts among params, tags and notes by the names of files that hold them.
+    """Replace long texts among params, tags, notes, inputs and edges by the names of files that hold them.
 
     Args:
         body: A document.
@@ -61,7 +62,7 @@ def spill_long_values(body: Mapping[str, object]) -> Spilled:
         files[file] = text
         marker = {MARK: file, "bytes": len(text), "json": True}
         # Under the file's name, so that two documents of a run can both have such a map.
-        out[name] = [marker] if name == "notes" else {file: marker}
+        out[name] = [marker] if name in _LISTS else {file: marker}
         data = _fitting(out)
         if data is not None:
             return Spilled(out, data, files)

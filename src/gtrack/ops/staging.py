@@ -6,31 +6,32 @@ still while it is sealed, and makes a read-only folder as good as any other.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
 import stat
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from gtrack.errors import DamageError
+from gtrack.ops.staging_artifacts import copy_artifact_files
+from gtrack.ops.untrusted_files import names_in, opened
 from gtrack.spool.directory import Writer
 
 __all__ = ["copy_run", "signature"]
 
 _NAME = re.compile(
     r"(?:start\.yaml|[0-9a-f]{8}\.(?:owner|attempt)\.yaml"
-    r"|(?P<stem>[0-9a-f]{8}-[0-9a-f]{8})\.(?:journal|jsonl|console(?:\.tail|\.old)?))\Z"
+    r"|(?P<stem>[0-9a-f]{8}-[0-9a-f]{8})\.(?:journal|jsonl|system|pack|console(?:\.tail|\.old)?))\Z"
 )
+_FILES = re.compile(r"(?P<stem>[0-9a-f]{8}-[0-9a-f]{8})\.files\Z")
 _FAN = re.compile(r"[0-9a-f]{2}\Z")
 _OBJECT = re.compile(r"[0-9a-f]{38}(?:[0-9a-f]{24})?\Z")
-_LIMITS = {".yaml": 1 << 20, ".journal": 4 << 30, ".jsonl": 256 << 20}
+_LIMITS = {".yaml": 1 << 20, ".journal": 4 << 30, ".system": 4 << 30, ".jsonl": 256 << 20, ".pack": 64 << 30}
 """The largest files that are taken, in bytes, by their ending; journals of 4 GiB hold 130 million values."""
 _MAX_CONSOLE = 1 << 20
 _MAX_OBJECT = 256 << 20
 _MAX_OBJECTS = 1 << 30
-_MOST_FILES = 100_000
 _CHUNK = 1 << 20
 
 
@@ -49,12 +50,15 @@ def copy_run(source: str, target: str, *, without: Collection[Writer] = (), clos
     """
     left_out = {f"{writer.session}-{writer.id}" for writer in without}
     os.mkdir(target, 0o700)
-    for name in _names(source):
+    for name in names_in(source):
         match = _NAME.match(name)
         if match is None or match["stem"] in left_out:
             continue
         limit = _LIMITS.get(os.path.splitext(name)[1], _MAX_CONSOLE)
         _copy_file(os.path.join(source, name), os.path.join(target, name), limit)
+    for match in filter(None, map(_FILES.match, names_in(source))):
+        if match["stem"] not in left_out:
+            copy_artifact_files(source, target, match["stem"])
     for writer in closed:
         path = os.path.join(target, f"{writer.session}-{writer.id}.jsonl")
         fd = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -71,49 +75,19 @@ def signature(folder: str) -> list[tuple[str, int, int]]:
         OSError: The folder cannot be read.
     """
     out = []
-    for name in _names(folder):
+    for name in names_in(folder):
         if _NAME.match(name):
             found = os.lstat(os.path.join(folder, name))
             if not stat.S_ISREG(found.st_mode):
                 raise DamageError(f"{name} is not a plain file")
             out.append((name, found.st_size, found.st_mtime_ns))
+        elif _FILES.match(name):
+            out.append((name, 0, os.lstat(os.path.join(folder, name)).st_mtime_ns))
     return out
 
 
-def _names(folder: str) -> list[str]:
-    if not stat.S_ISDIR(os.lstat(folder).st_mode):
-        raise DamageError("it is not a folder")
-    names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            names.append(entry.name)
-            if len(names) > _MOST_FILES:
-                raise DamageError(f"it holds more than {_MOST_FILES:,} files")
-    return sorted(names)
-
-
-@contextlib.contextmanager
-def _opened(path: str, limit: int) -> Iterator[int]:
-    """Open a plain file of bounded size; never follow a link, never wait for a pipe."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if os.path.islink(path):
-            raise DamageError(f"{os.path.basename(path)} is a symbolic link") from None
-        raise error
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise DamageError(f"{os.path.basename(path)} is not a plain file")
-        if found.st_size > limit:
-            raise DamageError(f"{os.path.basename(path)} has {found.st_size:,} bytes; at most {limit:,} are taken")
-        yield fd
-    finally:
-        os.close(fd)
-
-
 def _copy_file(source: str, target: str, limit: int) -> None:
-    with _opened(source, limit) as fd:
+    with opened(source, limit) as fd:
         # The size now: what a process that is to be told dead still appends can wait for the next time.
         left = os.fstat(fd).st_size
         with open(target, "xb") as out:
@@ -129,10 +103,10 @@ def _copy_objects(source: str, target: str) -> None:
     if not os.path.lexists(source):
         return
     left = _MAX_OBJECTS
-    for fan in filter(_FAN.match, _names(source)):
-        for name in filter(_OBJECT.match, _names(os.path.join(source, fan))):
+    for fan in filter(_FAN.match, names_in(source)):
+        for name in filter(_OBJECT.match, names_in(os.path.join(source, fan))):
             path = os.path.join(source, fan, name)
-            with _opened(path, _MAX_OBJECT) as fd:
+            with opened(path, _MAX_OBJECT) as fd:
                 left -= os.fstat(fd).st_size
                 if left < 0:
                     raise DamageError(f"its git objects have more than {_MAX_OBJECTS:,} bytes")

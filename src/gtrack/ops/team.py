@@ -6,8 +6,10 @@ key                what it may be                                               
 ``push``           ``off``, ``end`` or ``segment``: when runs are sent by themselves       ``gtrack.push``
 ``segment_every``  ``10m``, or ``off``: how often a live run's values are committed        ``gtrack.segmentEvery``
 ``code``           ``snapshot``, ``commit-only`` or ``off``                                ``gtrack.code``
+``system_metrics`` ``5s``, or ``off``: how often the machine is measured                   ``gtrack.systemMetrics``
 ``experiment``     a name: the experiment of runs that name none
 ``on_commit``      files to record when they are committed; see :class:`OnCommit`
+``store``          a URL, or a map of ``url`` and ``options``: where artifacts are     ``gtrack.store``
 =================  =====================================================================  ===================
 
 The file is the team's and the team may be wrong: a key that cannot be used is passed over with a warning while code is
@@ -28,6 +30,7 @@ from gtrack.text import clean
 
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
+    from gtrack.store.url import Location
 
 __all__ = ["OnCommit", "Team", "effective", "team_settings"]
 
@@ -38,7 +41,7 @@ _SHORTEST = 1.0
 _NAME_BYTES = 512
 _MOST_FILES = 100
 _KINDS = ("metrics", "params")
-_LATER = frozenset({"policy", "retention", "store"})
+_LATER = frozenset({"policy", "retention"})
 """Keys of gtracks to come, which older ones pass over without a word."""
 
 _told: WeakKeyDictionary[Repository, set[str]] = WeakKeyDictionary()
@@ -68,8 +71,10 @@ class Team:
         push: When runs are sent by themselves.
         segment_every: Seconds between commits of a live run's values; 0 for never.
         code: What is kept of the code.
+        system_metrics: Seconds between measurements of the machine; 0 for never.
         experiment: The experiment of runs that name none.
         on_commit: What is recorded when it is committed.
+        store: Where artifacts are; used once somebody here agreed to it: see :mod:`gtrack.ops.store_settings`.
         problems: What is wrong with the file.
         remarks: What about it may be a mistake.
     """
@@ -78,8 +83,10 @@ class Team:
     push: str | None = None
     segment_every: float | None = None
     code: str | None = None
+    system_metrics: float | None = None
     experiment: str | None = None
     on_commit: tuple[OnCommit, ...] = ()
+    store: Location | None = None
     problems: tuple[GtrackError, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -171,8 +178,9 @@ class _Reader:
         try:
             values[key] = _READERS[key](value)
         except _WrongValueError as error:
-            shown = clean(str(value))[:60]
-            self.problems.append(UsageError(f"{self.where}: {key} is {shown!r}", hint=str(error)))
+            # A store that cannot be used may hold a password.
+            said = "cannot be used" if key == "store" else f"is {clean(str(value))[:60]!r}"
+            self.problems.append(UsageError(f"{self.where}: {key} {said}", hint=str(error)))
 
 
 def _one_of(*allowed: str) -> Callable[[object], str]:
@@ -194,6 +202,10 @@ def _seconds(value: object) -> float:
     if isinstance(value, bool) or not _SHORTEST <= seconds < math.inf:
         raise _WrongValueError("write it like 30s, 10m or 2h, at least 1s, or off")
     return seconds
+
+
+def _measured(value: object) -> float:
+    return 0.0 if value is False or value == "false" else _seconds(value)
 
 
 def _name(value: object) -> str:
@@ -232,6 +244,15 @@ def _inside(pattern: str) -> str:
     return pattern
 
 
+def _store(value: object) -> Location:
+    from gtrack.store.url import read_setting
+
+    try:
+        return read_setting(value)
+    except UsageError as error:
+        raise _WrongValueError(str(error)) from None
+
+
 def _meant(key: str) -> str:
     from difflib import get_close_matches
 
@@ -253,11 +274,14 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "push": _one_of(*PUSHES),
     "segment_every": _seconds,
     "code": _one_of(*_CODE),
+    "system_metrics": _measured,
     "experiment": _name,
     "on_commit": _files,
+    "store": _store,
 }
 _CONFIGURED: Mapping[str, tuple[str, Callable[[object], Any]]] = {
     "push": ("gtrack.push", _READERS["push"]),
     "segment_every": ("gtrack.segmentEvery", _READERS["segment_every"]),
     "code": ("gtrack.code", _READERS["code"]),
+    "system_metrics": ("gtrack.systemMetrics", _READERS["system_metrics"]),
 }

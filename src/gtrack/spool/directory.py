@@ -7,6 +7,7 @@
         <session>.attempt.yaml        the same of a resume
         <session>.owner.yaml          the process whose end is the session's end; never published
         <session>-<writer>.journal    metric records of one process
+        <session>-<writer>.system     what it measured of the machine
         <session>-<writer>.jsonl      params, tags, notes, the end
         <session>-<writer>.console*   console output
 

@@ -19,13 +19,15 @@ from gtrack.format.plain import fit_key
 from gtrack.spool import records
 from gtrack.spool.files import create_append_only
 
-__all__ = ["Journal", "Refused"]
+__all__ = ["MANY_KEYS", "Journal", "Refused"]
 
 Heir = Callable[[str, Any, Any], None]
 
 _pack = records.RECORD.pack
 _write = os.write
 _MAX_DEPTH = 32
+MANY_KEYS = 5000
+"""Metrics of one process from which on something is likely to be wrong, such as a step within a name."""
 
 
 class Refused(Exception):  # noqa: N818  (a signal between journal and run, not an error a user sees)
@@ -61,6 +63,8 @@ class Journal:
         self._on_first = on_first
         self._next_steps = dict(next_steps or {})
         self._heir: Heir | None = None
+        self.on_many: Callable[[int], None] | None = None
+        """Called once, with their number, when a run has more metrics than any reader enjoys."""
         # Reentrant: a signal handler that ends the run may interrupt a log call in the same thread.
         self._lock = threading.RLock()
         # Per key the first word of its records and the step that comes next. A list: the fastest to update.
@@ -217,6 +221,8 @@ class Journal:
                     raise Refused("more than 16,777,216 metric names")
                 self._put(records.key_definition(ident, raw))
                 known = self._keys[key] = [ident << 8 | records.VALUE, self._next_steps.get(key, 0)]
+                if ident == MANY_KEYS and self.on_many is not None:
+                    self.on_many(ident)
         return known
 
     def _refuse(self, key: object, reason: Refused) -> None:

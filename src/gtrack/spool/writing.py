@@ -6,9 +6,11 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Mapping
 
 from gtrack.ids import new_session_id
+from gtrack.spool.artifacts import ArtifactWriter
 from gtrack.spool.directory import hold_folder, write_document
 from gtrack.spool.identity import this_process
 from gtrack.spool.journal import Heir, Journal
@@ -64,6 +66,16 @@ class SpoolWriter:
         except BaseException:
             self.ledger.close()
             raise
+        self._artifacts: ArtifactWriter | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def artifacts(self) -> ArtifactWriter:
+        """What captures artifacts; its files are made with the first of them."""
+        if self._artifacts is None:
+            with self._lock:
+                self._artifacts = self._artifacts or ArtifactWriter(self.stem, self.ledger)
+        return self._artifacts
 
     @property
     def folder(self) -> str:
@@ -82,6 +94,8 @@ class SpoolWriter:
     def sync(self) -> None:
         """Ask the disk to keep everything, against power loss."""
         self.journal.sync()
+        if self._artifacts is not None:
+            self._artifacts.sync()
         self.ledger.sync()
 
     def close(self) -> None:
@@ -89,11 +103,15 @@ class SpoolWriter:
         with contextlib.suppress(OSError):
             self.ledger.append("closed", {})
         self.ledger.close()
+        if self._artifacts is not None:
+            self._artifacts.close()
         self.journal.close()
 
     def abandon_in_child(self, heir: Heir) -> None:
         """Let go of the files in a forked child; see :meth:`gtrack.spool.journal.Journal.abandon_in_child`."""
         self.ledger.abandon_in_child()
+        if self._artifacts is not None:
+            self._artifacts.abandon_in_child()
         self.journal.abandon_in_child(heir)
 
 

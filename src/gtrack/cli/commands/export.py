@@ -190,6 +190,7 @@ def _dataset(invocation: Invocation, runs: Runs, target: str, keys: frozenset[st
     done = export_dataset(target, _table(runs), _by_view(runs), keys, overwrite=overwrite, progress=progress)
     what = f"{plural(done.runs, 'run')} and {plural(done.points, 'point')} in {plural(len(done.files), 'file')}"
     invocation.notice(f"{what} at {_shown(target)}")
+    _tell_previews(invocation, done)
     _tell_damaged(invocation, done)
     return DamageError.exit_code if done.damaged else 0
 
@@ -212,6 +213,15 @@ def _progress(invocation: Invocation, total: int) -> Callable[[int], None]:
             invocation.notice(f"{count:,} of {plural(total, 'run')}")
 
     return tell
+
+
+def _tell_previews(invocation: Invocation, done: Exported) -> None:
+    if done.previews:
+        invocation.notice(
+            f"the curves of {plural(len(done.previews), 'run')} are previews of "
+            f"{plural(sum(done.previews.values()), 'point')}: "
+            "the whole is neither here nor in a store that can be reached; gtrack store status"
+        )
 
 
 def _tell_damaged(invocation: Invocation, done: Exported) -> None:

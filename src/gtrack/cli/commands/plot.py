@@ -16,6 +16,7 @@ from gtrack.cli.numbers import Number
 from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.output import Column, Output, emit, markdown_table, output_options
 from gtrack.cli.selectors import explain_nothing
+from gtrack.cli.system import drawn_system
 from gtrack.cli.table import Heading
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.plot.charts import Chart, DrawnRun
@@ -35,6 +36,7 @@ _PICTURES = (".html", ".png", ".svg")
         "gtrack plot -m 'val_*' --smooth 0.6 --x relative",
         "gtrack plot --where 'params.lr < 0.1' -n 5 -o curves.html",
         "gtrack plot last -m val_loss --csv > points.csv",
+        "gtrack plot last --system",
     ],
 )
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1, shell_complete=complete_run)
@@ -50,6 +52,7 @@ _PICTURES = (".html", ".png", ".svg")
     "--smooth", "weight", metavar="WEIGHT", type=Number(0, 1, max_open=True), default=0.0,
     help="Smooth by an exponential moving average, as TensorBoard does: from 0 to under 1.",
 )  # fmt: skip
+@click.option("--system", is_flag=True, help="Draw CPU, memory, disk, network and GPUs instead of metrics.")
 @click.option("--log-y", "log", is_flag=True, help="Values on a logarithmic axis.")
 @click.option("--raw", is_flag=True, help="Show what is averaged: each rank's line, and points behind a smoothed line.")
 @output_options
@@ -64,6 +67,7 @@ def command(
     count: int | None,
     axis: str,
     weight: float,
+    system: bool,
     log: bool,
     raw: bool,
     output: Output,
@@ -73,16 +77,22 @@ def command(
     Without a SELECTOR: the newest runs of the newest run's experiment. Without -m: the main metrics. -o writes what the
     file's ending names: .html is a page to zoom and hover in that needs no network, .png and .svg are pictures; .csv,
     .json and .jsonl hold every point, .md a table of the last and best values. Values of several ranks at one step are
-    drawn as their mean.
+    drawn as their mean. With --system, -m names system metrics, such as 'gpu_*', and the axis is the time since the
+    run's start.
     """
     picture = _picture(output)
+    if system and axis == "step":
+        axis = "relative"  # the number of a sample tells nobody anything
     wanted = Wanted(tuple(selectors), filter_, experiment, count, tuple(metrics), axis, weight, by_rank=raw)
     with invocation.repository() as repo:
         found = wanted_runs(repo, wanted, invocation.notice)
         if not found:
             explain_nothing(invocation, repo, filter_)
             raise NotFoundError("no run matches", hint="gtrack ls")
-        runs, goals = drawn_runs(repo, found, wanted, invocation.notice)
+        if system:
+            runs, goals = drawn_system(found, metrics, invocation.notice)
+        else:
+            runs, goals = drawn_runs(repo, found, wanted, invocation.notice)
     charts = wanted_charts(runs, goals, wanted, invocation.notice)
     if picture == ".html":
         from gtrack.plot.page import page

@@ -29,28 +29,53 @@ __all__ = ["command"]
 
 @declare(
     "pull",
-    examples=["gtrack pull", "gtrack pull alice 3f2a9c1", "gtrack pull alice --where 'metrics.val_auc > 0.9'"],
+    examples=[
+        "gtrack pull",
+        "gtrack pull --artifacts --where 'tags.stage = \"final\"'",
+        "gtrack pull alice 3f2a9c1",
+        "gtrack pull alice --where 'metrics.val_auc > 0.9'",
+    ],
 )
 @click.argument("remote", required=False)
 @click.argument("selectors", metavar="[SELECTOR]...", nargs=-1)
-@click.option("--where", "filter_", metavar="FILTER", help="Copy the runs that match.")
+@click.option(
+    "--artifacts", is_flag=True, help="Fetch the files of artifacts, and the curves of which there is a preview."
+)
+@click.option(
+    "--where", "filter_", metavar="FILTER", help="Copy the runs that match; with --artifacts, fetch theirs alone."
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before copying.")
 @click.pass_obj
 def command(
-    invocation: Invocation, *, remote: str | None, selectors: Sequence[str], filter_: str | None, yes: bool
+    invocation: Invocation,
+    *,
+    remote: str | None,
+    selectors: Sequence[str],
+    filter_: str | None,
+    artifacts: bool,
+    yes: bool,
 ) -> None:
     """Fetch the team's runs and join them with the local branch.
+
+    Files of artifacts are fetched when they are first needed, or with --artifacts all at once, to work offline.
 
     From a REMOTE that is not the team's, such as a fork, only the runs that you choose are copied, after they were
     shown: nothing else of it counts here, neither its models nor what it deleted.
     """
     with invocation.repository() as repo:
         if remote in (None, repo.repository.remote):
-            if selectors or filter_ is not None:
+            if selectors or (filter_ is not None and not artifacts):
                 raise UsageError(
-                    "from the team's remote everything is pulled, so there is nothing to choose", hint="gtrack pull"
+                    "from the team's remote everything is pulled, so there is nothing to choose",
+                    hint="gtrack pull; --where chooses with --artifacts alone",
                 )
             _pull_everything(invocation, repo)
+            if artifacts:
+                from gtrack.cli.pulling import pull_artifacts
+
+                pull_artifacts(invocation, repo, filter_)
+        elif artifacts:
+            raise UsageError("files are fetched from where the team keeps them", hint="gtrack pull --artifacts")
         else:
             assert remote is not None
             _copy(invocation, repo, remote, selectors, filter_, yes=yes)

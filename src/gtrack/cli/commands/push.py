@@ -9,6 +9,8 @@ import click
 from gtrack.cli.command import command as declare
 from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
+from gtrack.cli.output import to_json
+from gtrack.cli.storing import ask_about_store, bar, describe_sent, remarks_on_sent
 from gtrack.ids import SHORT
 from gtrack.text import clean
 
@@ -30,14 +32,19 @@ _SHOWN_DROPPED = 5
     default=None,
     help="Publish code that the remote does not have, or do not, this time, without asking.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def command(invocation: Invocation, *, code: bool | None) -> None:
+def command(invocation: Invocation, *, code: bool | None, as_json: bool) -> None:
     """Send runs to the remote that the team shares.
+
+    Files of artifacts go first, to the store or, up to 1 MiB, to the remote itself. Those that cannot be sent wait here
+    and hold back nothing.
 
     What the remote has already stays as it is, whatever others push at the same time: nothing is forced or
     overwritten. Code that the remote does not have (uncommitted edits, commits never pushed) is published with the
     runs once you agree to it; git config gtrack.publishCode remembers the answer.
     """
+    from gtrack.ops.keep_objects import outbox_of
     from gtrack.ops.push import push
 
     def ask(question: Question) -> bool:
@@ -46,8 +53,15 @@ def command(invocation: Invocation, *, code: bool | None) -> None:
     with invocation.repository() as repo:
         repository = repo.repository
         asked = ask if invocation.interactive else None
-        done = push(repository, consent=asked if code is None else code, interactive=invocation.interactive)
-    invocation.say(_outcome(done))
+        if len(outbox_of(repository)):
+            ask_about_store(invocation, repository)
+        done = push(
+            repository,
+            consent=asked if code is None else code,
+            interactive=invocation.interactive,
+            progress=bar(invocation),
+        )
+    invocation.say(to_json(done.to_dict(), indent=2) if as_json else _outcome(done))
     for line in _remarks(done, decided=code is not None):
         invocation.notice(clean(line))
 
@@ -71,9 +85,14 @@ def _ask(repository: Repository, question: Question) -> bool:
 
 
 def _outcome(done: Pushed) -> str:
+    sent = describe_sent(done.objects)
+    return "\n".join([_records(done), *([sent] if sent else [])])
+
+
+def _records(done: Pushed) -> str:
     remote = clean(done.remote)
     if done.place == "nothing":
-        return f"{remote} has everything"
+        return f"{remote} has everything" if not done.objects.waiting else f"{remote} has every run"
     what = _what(done)
     if done.place == "inbox":
         return f"{what} sent to this clone's inbox at {remote}, since the branch is busy; the team sees it already"
@@ -107,5 +126,6 @@ def _remarks(done: Pushed, *, decided: bool) -> list[str]:
     lines += [f"not published: {item.path}: {item.why}" for item in done.dropped[:_SHOWN_DROPPED]]
     if len(done.dropped) > _SHOWN_DROPPED:
         lines.append(f"and {plural(len(done.dropped) - _SHOWN_DROPPED, 'file')} more: gtrack fsck names them")
+    lines += remarks_on_sent(done.objects)
     lines += [f"{ref} is left where it is: {why}" for ref, why in list(done.unreadable.items())[:_SHOWN_DROPPED]]
     return lines

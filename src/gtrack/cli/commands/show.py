@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 
 import click
 
@@ -14,6 +14,7 @@ from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import Output, emit, markdown_table, output_options, to_json
 from gtrack.cli.sections import Section, run_sections
 from gtrack.cli.selectors import resolve, selector_argument, whole_state
+from gtrack.cli.system import system_metrics, system_section
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
@@ -21,33 +22,65 @@ from gtrack.model.state import RunState
 
 __all__ = ["command"]
 
-_NUMBERS = frozenset({"last", "step", "min", "max", "count"})
+_NUMBERS = frozenset({"last", "step", "min", "mean", "max", "count", "points", "size"})
+_PAGES = (None, "md")
+_ABOVE = ("", "Error", "Params", "Metrics")
+"""The sections that stand before what the machine did."""
 
 
-@declare("show", examples=["gtrack show last", "gtrack show 3f2a9c1 --environment", "gtrack show last --json"])
+@declare(
+    "show",
+    examples=[
+        "gtrack show last",
+        "gtrack show 3f2a9c1 --environment",
+        "gtrack show last --system",
+        "gtrack show last --json",
+    ],
+)
 @selector_argument(several=True)
 @click.option("--environment", is_flag=True, help="List the whole environment, every package included.")
+@click.option("--system", is_flag=True, help="List every system metric: CPU, memory, disk, network, GPUs.")
 @output_options
 @click.pass_obj
-def command(invocation: Invocation, *, selectors: Sequence[str], environment: bool, output: Output) -> None:
+def command(
+    invocation: Invocation, *, selectors: Sequence[str], environment: bool, system: bool, output: Output
+) -> None:
     """Show all that is known about runs.
 
     With --json one run is one object, and several are a list.
     """
     with invocation.repository() as repo:
-        runs = [whole_state(run) for run in resolve(repo, selectors)]
+        found = resolve(repo, selectors)
+        runs = [whole_state(run) for run in found]
         here = {run.id for run in runs if repo.has_code(run)}
+        listed = {run.id: run.artifact_list for run in found if output.form in _PAGES}
+        machines = {run.id: system_metrics(run) if system else None for run in found}
+        machine = {run.id: system_section(run.system_use, machines[run.id]) for run in found if output.form in _PAGES}
     terminal = output.terminal(invocation)
+
+    def to_dict(run: RunState) -> Mapping[str, object]:
+        system_of = machines[run.id]
+        return {**run.to_dict(), **({} if system_of is None else {"system": [asdict(metric) for metric in system_of]})}
+
     if output.form == "json" and len(runs) == 1:
-        output.write(to_json(runs[0].to_dict(), indent=2) + "\n")
+        output.write(to_json(to_dict(runs[0]), indent=2) + "\n")
     elif output.form in ("json", "jsonl", "csv"):
         columns = all_columns(runs, run_columns(now_ns() // 1000, terminal))
-        emit(invocation, output, runs, columns, RunState.to_dict)
+        emit(invocation, output, runs, columns, to_dict)
     else:
         draw = _markdown if output.form == "md" else _plain
         pages = []
         for run in runs:
-            sections = run_sections(run, terminal, packages=environment, code_is_here=run.id in here)
+            sections = run_sections(
+                run,
+                terminal,
+                packages=environment,
+                code_is_here=run.id in here,
+                artifacts=list(listed[run.id].artifacts.values()),
+                left_out=listed[run.id].problems,
+            )
+            number = sum(section.title in _ABOVE for section in sections)
+            sections[number:number] = [machine[run.id]] if machine[run.id].rows else []
             lines = [line for section in sections for line in draw(section, terminal)]
             pages.append("\n".join(lines).strip("\n") + "\n")
         output.write("\n".join(pages))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import ago, plural
+from gtrack.cli.fields import ago, plural, size
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import to_json
 from gtrack.clock import now_ns
@@ -34,7 +34,8 @@ def command(invocation: Invocation, *, ask: bool, as_json: bool) -> None:
     """Show what is not shared yet and what needs a decision.
 
     Each line names the command for it. Runs and later facts not pushed, code that nobody has agreed to publish,
-    inboxes, runs resumed twice from the same point, facts of a time that has not come, runs that cannot be recorded.
+    files of artifacts not sent, inboxes, runs resumed twice from the same point, facts of a time that has not come,
+    runs that cannot be recorded.
     """
     from gtrack.ops.sharing_state import look, sharing_state
 
@@ -80,6 +81,10 @@ def _not_shared(state: SharingState) -> Iterator[tuple[str, str]]:
         yield f"{plural(state.code_waiting, 'version')} of the code that nobody agreed to publish", "gtrack push"
     elif state.code_waiting and not state.may_publish:
         yield f"{plural(state.code_waiting, 'version')} of the code kept here", "git config gtrack.publishCode true"
+    if state.remote is not None and state.objects:
+        files = plural(state.objects, "file")
+        todo = "gtrack store set URL" if state.objects_need_store else "gtrack push"
+        yield f"{files} of artifacts to send ({size(state.object_bytes)})", todo
     if state.to_pull:
         files = plural(state.to_pull, "file")
         yield f"{files} of the team's not in the local branch (shown all the same)", "gtrack pull"
