@@ -3,7 +3,7 @@
 # make lint     ruff, ruff format, mypy
 # make bench    measurements beside peers, into benchmarks/RESULTS.md
 # make test-soak  the full sizes of the acceptance tests
-# make test-integrations  comparisons with real peers, each in an environment of its own
+# make test-integrations  real peers and heavy frameworks, each in an environment of its own
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ demo: $(STAMP)
 	$(BIN)/gtrack demo
 
 test: $(STAMP)
-	$(PYTEST) -n auto --dist worksteal -m "not soak and not integrations" $(PYTEST_ARGS)
+	$(PYTEST) -n auto --dist worksteal -m "not soak and not integrations and not frameworks" $(PYTEST_ARGS)
 
 test-soak: $(STAMP)
 	$(PYTEST) -n 2 -m soak $(PYTEST_ARGS)
@@ -25,6 +25,7 @@ test-soak: $(STAMP)
 test-integrations: $(STAMP)
 	$(BIN)/python tests/integrations/venvs.py
 	$(PYTEST) -m integrations $(PYTEST_ARGS)
+	$(VENV)/integrations/frameworks/bin/python -m pytest -m frameworks $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
