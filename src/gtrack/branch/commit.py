@@ -28,7 +28,9 @@ It shares no history with the code, and files on it are only ever added. Do not 
 
 A run is a folder `runs/<first two digits of its id>/<id>/`: `run.yaml` says what it was, `end-*.yaml` how it ended
 with a summary of every metric, `metrics-*.parquet` holds the curves as a long table (key, step, time, value),
-`events/` what was said of it later. Everything can be read without gtrack:
+`preview-*.parquet` some points of those that are kept in a store, `system-*.parquet` how the machine did,
+`artifacts-*.yaml` the files with their SHA-256, `events/` what was said of it later. Everything can be read without
+gtrack:
 
     git archive gtrack | tar -x -C /tmp/runs
     python -c "import pandas; print(pandas.read_parquet('/tmp/runs/runs/3f/3f2a9c1.../metrics-....parquet'))"
