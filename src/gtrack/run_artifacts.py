@@ -262,7 +262,7 @@ def _local(source: object) -> str | None:
     """Return a path of this machine as text; None when it is none."""
     try:
         return os.fsdecode(source) if isinstance(source, str | os.PathLike) else None
-    except (TypeError, ValueError):
+    except Exception:  # a path object may raise anything
         return None
 
 

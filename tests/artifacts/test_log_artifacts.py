@@ -203,6 +203,18 @@ def test_children_keep_artifacts_of_their_own(here: Path, method: str) -> None:
     }
 
 
+class Unwilling(os.PathLike):
+    def __fspath__(self) -> str:
+        raise RuntimeError("not now")
+
+
+def test_a_path_object_that_raises_does_not_end_a_training(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with gtrack.start_run() as run:
+        assert run.log_artifact(Unwilling()) == run.log_file(Unwilling(), "a") == ""
+        assert run.log_artifacts(Unwilling()) == []
+    assert "a Unwilling is not a path" in capsys.readouterr().err
+
+
 def test_threads_keep_artifacts_of_one_run(here: Path) -> None:
     with gtrack.start_run() as run:
         threads = [
