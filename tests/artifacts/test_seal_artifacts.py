@@ -270,7 +270,7 @@ def test_a_manifest_that_lies_about_its_object_is_found_out(opened: gtrack.Repo)
         Artifact("a", 4, inner, "text/plain", START, {}, pack, 2, 10),
         Artifact("a", 9, pack, "text/plain", START),
     ):
-        with pytest.raises(gtrack.errors.DamageError, match=r"^a is not what its manifest says"):
+        with pytest.raises(gtrack.errors.DamageError, match="its manifest says"):
             read_artifact(opened.repository, lie)
 
 

@@ -466,6 +466,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Clone, Pat
     yield first_clone(root / "ada", root / "remote.git", files=2000), root / "remote.git"
 
 
+@pytest.mark.soak  # tests/remotes does it with a whole push
 def test_a_one_line_edit_in_2000_files_sends_no_more_than_that(large: tuple[Clone, Path], tmp_path: Path) -> None:
     repo, remote = large
     assert repo.publish(repo.edit(1)) < 1024

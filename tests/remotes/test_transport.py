@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clones import Clone
-from servers import Server
+from servers import KINDS, Server
 
 from gtrack.branch.transport import ABSENT, Outcome, Status, Update
 from gtrack.errors import NetworkError
@@ -207,6 +207,9 @@ def team(server: Server, bare: str, clone_of: CloneOf) -> tuple[str, Clone]:
     return bare, ada
 
 
+@pytest.mark.parametrize(
+    "server", [*KINDS[:-1], pytest.param("ssh", marks=pytest.mark.soak)], indirect=True, scope="session"
+)
 @pytest.mark.parametrize("options", [(), ("--depth=1",), ("--single-branch",), ("--filter=blob:none",), ("--bare",)])
 def test_a_clone_stays_what_it_was(
     server: Server, team: tuple[str, Clone], clone_of: CloneOf, options: tuple[str, ...]

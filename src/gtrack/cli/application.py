@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import click
 
 from gtrack import __version__
+from gtrack.cli.command import HELP
 from gtrack.cli.invocation import Invocation
 
 __all__ = ["ENTRIES", "Entry", "LazyGroup", "application", "complete"]
@@ -106,7 +107,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": HELP, "max_content_width": 100},
     epilog="A SELECTOR names a run: an id or its first 4 digits, a name, 'last', 'last~2', or a git revision. "
     "run:, name: and rev: in front force one of them.",
 )

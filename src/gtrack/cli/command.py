@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-__all__ = ["Command", "command"]
+__all__ = ["HELP", "Command", "command"]
+
+HELP = ["-h", "--help"]
+"""What shows the help of every command, wherever it is called from: click remembers what it saw first."""
 
 
 class Command(click.Command):
@@ -20,7 +23,8 @@ class Command(click.Command):
     """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        settings = {"help_option_names": HELP, **(kwargs.pop("context_settings", None) or {})}
+        super().__init__(*args, context_settings=settings, **kwargs)
         self.examples = tuple(examples)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
