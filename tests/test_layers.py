@@ -32,7 +32,7 @@ LAYERS = [
             "wrap",
             "info",
         ),
-        *("run_artifacts", "run_media", "run_checkpoints", "run_data", "run_system", "run_lineage"),
+        *("run_artifacts", "run_media", "run_checkpoints", "run_data", "run_system", "run_lineage", "checkpointing"),
         *("fluent_artifacts", "fluent_media", "fluent_data", "fluent_lineage"),
     },
     {"cli", "demo", "__main__", "__init__"},

@@ -17,14 +17,21 @@ class Command(click.Command):
     """A click command with examples.
 
     Args:
+        name: The name to type.
         examples: Command lines, complete enough to be copied.
-        args: As for :class:`click.Command`.
+        context_settings: As for :class:`click.Command`.
         kwargs: As for :class:`click.Command`.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
-        settings = {"help_option_names": HELP, **(kwargs.pop("context_settings", None) or {})}
-        super().__init__(*args, context_settings=settings, **kwargs)
+    def __init__(
+        self,
+        name: str | None,
+        *,
+        examples: Sequence[str] = (),
+        context_settings: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, context_settings={"help_option_names": HELP, **(context_settings or {})}, **kwargs)
         self.examples = tuple(examples)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
