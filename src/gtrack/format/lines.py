@@ -18,6 +18,8 @@ __all__ = ["read_lines"]
 _TOP = re.compile(r"([a-z_]+):(?: (?=.)|\Z)")
 # Escaped, a character takes up to six; libyaml gives up on a key after 1,024.
 _LONG_KEY = 160
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
+"""The bytes of ASCII that may stand raw in a document."""
 # The block levels count as well.
 _MAX_BRACKETS = MAX_DEPTH - 2
 # Blocks whose lines are the same in many runs, such as that of the packages.
@@ -57,11 +59,13 @@ def read_lines(text: str) -> dict[str, object] | None:
     # libyaml refuses every escaped surrogate, while JSON makes a character of two.
     if text[-1:] != "\n" or ("\\" in text and ("\\ud" in text or "\\uD" in text)):
         return None
+    if text.isascii():
+        if text.encode().translate(None, _PLAIN):  # half the time of asking whether it is printable
+            return None
+    elif not (joined := text.replace("\n", "")).isprintable() and UNSAFE.search(joined):
+        return None
     lines = text.split("\n")
     lines.pop()
-    joined = "".join(lines)
-    if not joined.isprintable() and UNSAFE.search(joined):
-        return None
     try:
         # Only a line with that many brackets can nest too deeply.
         if text.count("{") + text.count("[") > _MAX_BRACKETS:

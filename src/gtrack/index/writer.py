@@ -10,7 +10,7 @@ from gtrack.index.schema import SUMMARY
 
 __all__ = ["Writer"]
 
-_BATCH = 4 << 20
+_BATCH = 2 << 20
 """Characters of documents whose rows are gathered before they are written."""
 _AT_ONCE = 600
 """Values that one statement inserts: of three or a dozen values at a time, half of the work is in the calls."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 
 from gtrack.clock import stamp, stamp_to_us
 from gtrack.model.fold import Document, fold_run
@@ -19,7 +20,12 @@ _LOST_AFTER_US = 100 * 60 * 1_000_000
 
 def fold_now(run_id: str, documents: Iterable[Document], now_us: int) -> RunState:
     """Fold a run's documents as far as their time has come."""
-    return fold_run(run_id, documents, horizon=stamp(now_us + DAY_US))
+    return fold_run(run_id, documents, horizon=_horizon(now_us))
+
+
+@lru_cache(1)  # of many runs at one moment
+def _horizon(now_us: int) -> str:
+    return stamp(now_us + DAY_US)
 
 
 def without_word(state: RunState, now_us: int) -> RunState:
