@@ -149,14 +149,20 @@ def _entry(line: str) -> tuple[str, object]:
     return key, _value(line, at)
 
 
-_known_entry = lru_cache(maxsize=256)(_entry)
+@lru_cache(maxsize=256)
+def _known_entry(line: str) -> tuple[str, object, bool]:
+    """Return the key and the value of a line, and whether the value is a map of texts alone."""
+    key, value = _entry(line)
+    return key, value, type(value) is dict and all(type(item) is str for item in value.values())
 
 
 def _recurring(line: str) -> tuple[str, object]:
     """Do the same for lines that many documents have in common."""
     if len(line) > _MAX_RECURRING:
         return _entry(line)
-    key, value = _known_entry(line)
+    key, value, flat = _known_entry(line)
+    if flat:
+        return key, value.copy()  # type: ignore[attr-defined]  # it is a map
     return key, value if type(value) is str else _fresh(value)
 
 

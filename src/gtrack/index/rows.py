@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -114,6 +115,27 @@ def decode(stored: Stored) -> Value | None:
     return int(rest) if stored[:1] == _LARGE else rest.decode("utf-8", "surrogatepass")
 
 
+class _Environments:
+    """Writes environments. Nearly always it is the last one again, which its bytes tell in a fourth of the time."""
+
+    def __init__(self) -> None:
+        self._last: tuple[bytes, str] = (b"", "")
+
+    def text_of(self, environment: Mapping[str, object]) -> str:
+        try:
+            key = marshal.dumps(environment, 2)  # type: ignore[arg-type]  # or it is refused
+        except ValueError:  # no plain map
+            return _compact(environment)
+        known, text = self._last
+        if key != known:
+            text = _compact(environment)
+            self._last = (key, text)
+        return text
+
+
+_environments = _Environments()
+
+
 def rows_of(state: RunState, due: int | None = None) -> Rows:
     """Return the rows of a run.
 
@@ -122,7 +144,7 @@ def rows_of(state: RunState, due: int | None = None) -> Rows:
         due: When time alone will have changed it, in microseconds since the epoch; None for never.
     """
     columns = [encode(read(state)) for read in _READERS]
-    environment = _compact(state.environment)
+    environment = _environments.text_of(state.environment)
     return Rows(
         run=(*columns, moment_of(state), due, configuration(state), is_unsettled(state) or None),
         body=_document(state),

@@ -27,7 +27,7 @@ class Writer:
         self._db = db
         self._next = (db.execute("SELECT max(run) FROM run").fetchone()[0] or 0) + 1
         self._keys: dict[tuple[str, str], int] = {}
-        self._environments: dict[bytes, int] = {}
+        self._environments: dict[str, int] = {}
         self._size = 0
         self._width = 1
         # Rows one after the other, value by value.
@@ -87,10 +87,10 @@ class Writer:
         return number
 
     def _environment(self, text: str) -> int:
-        digest = environment_digest(text)
-        number = self._environments.get(digest)
+        number = self._environments.get(text)
         if number is None:
+            digest = environment_digest(text)
             self._db.execute("INSERT OR IGNORE INTO environment (digest, body) VALUES (?, ?)", (digest, text))
             row = self._db.execute("SELECT environment FROM environment WHERE digest = ?", (digest,)).fetchone()
-            number = self._environments[digest] = row[0]
+            number = self._environments[text] = row[0]
         return number
