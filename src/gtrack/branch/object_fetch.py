@@ -20,6 +20,7 @@ from gtrack.branch.bulk_objects import NOT_A_BLOB, blob_sizes
 from gtrack.branch.object_store import LARGEST
 from gtrack.branch.object_tree import LISTS, OBJECTS, copy_of
 from gtrack.branch.objects import BLOB_MODE
+from gtrack.branch.promised import FETCH_ALONE
 from gtrack.branch.repository import Repository
 from gtrack.branch.tracking import Tracking
 from gtrack.branch.transport import Transport
@@ -41,18 +42,7 @@ _LIMITS = Limits(stall=60.0, total=3600.0)
 _CLONE = re.compile(r"[0-9a-f]{16}\Z")
 _REFUSED = re.compile(r"not our ref ([0-9a-f]{40,64})")
 _NOT_BY_ID = re.compile(r"does not allow request for unadvertised object|no matching remote head")
-_FETCH = (
-    "--quiet",
-    "--progress",
-    "--no-write-fetch-head",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-auto-maintenance",
-    "--no-prune",
-    "--no-prune-tags",
-    "--refmap=",
-    "--no-filter",
-)
+_FETCH = (*FETCH_ALONE, "--no-filter")
 
 
 def fetch_blobs(repo: Repository, names: Tracking, blobs: Iterable[str], *, interactive: bool = False) -> list[str]:

@@ -18,7 +18,7 @@ from gtrack.branch.transport_git import GitTransport
 from gtrack.branch.transport_process import Limits
 from gtrack.errors import GtrackError
 
-__all__ = ["bring", "bring_trees"]
+__all__ = ["FETCH_ALONE", "bring", "bring_trees"]
 
 _CHUNK = 4000
 """Objects that are asked for at once: their ids are arguments of one process."""
@@ -27,7 +27,7 @@ _REFUSALS = 8
 """Objects that a remote may say it has not before the rest of a request is given up: they are damage, and rare."""
 _REFUSED = re.compile(r"not our ref ([0-9a-f]{40,64})")
 _ROUNDS = 4
-_FETCH = (
+FETCH_ALONE = (
     "--quiet",
     "--progress",
     "--no-write-fetch-head",
@@ -37,9 +37,10 @@ _FETCH = (
     "--no-prune",
     "--no-prune-tags",
     "--refmap=",
-    # Of what is asked for nothing is left out; of what a folder leads to, its files.
-    "--filter=blob:none",
 )
+"""Options of a fetch that brings objects and changes nothing else, whatever the user's settings say."""
+# Of what is asked for nothing is left out; of what a folder leads to, its files.
+_FETCH = (*FETCH_ALONE, "--filter=blob:none")
 
 
 def bring(repo: Repository, oids: Iterable[str]) -> bool:

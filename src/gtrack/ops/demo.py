@@ -173,6 +173,7 @@ def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
         ("gtrack ls", "the runs"),
         ("gtrack show last", "all that is known about one"),
         ("gtrack logs baseline", "what it printed"),
+        ("gtrack artifact ls last", "its files"),
         ("gtrack best", "the leaderboard"),
         ("gtrack diff last baseline", "what differs, code included"),
         ("gtrack plot -o curves.html", "curves, as a page that works offline"),
