@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from gtrack.branch.object_store import LARGEST, MUCH, send
+from gtrack.branch.object_store import LARGEST, send
 from gtrack.branch.repository import Repository
 from gtrack.branch.tracking import Tracking
 from gtrack.branch.transport import Transport
@@ -223,7 +223,7 @@ class _Sending:
                 self._is_there(self.marks[digest], where)
 
         done = send(self.repo, transport, names, small, self.cache.read, on_sent=on_sent)
-        self.out.much = done.size > MUCH
+        self.out.much = done.asks_for_store
         for digest in small:
             if digest not in done.digests:
                 self._waits(self.marks[digest], done.failed.get(digest) or f"{names.remote} refused it: {done.refused}")
