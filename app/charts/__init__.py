@@ -1,0 +1,1 @@
+"""What the dashboard draws: pure functions from data to figures."""
