@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from gtrack.cli.choosing import only_changed
 from gtrack.cli.columns import metric_column, param_column, run_columns, with_best
 from gtrack.cli.grouping import group_columns
-from gtrack.cli.ordering import split_list
 from gtrack.cli.terminal import Terminal
-from gtrack.cli.tree import tree_rows
+from gtrack.display.ordering import split_list
+from gtrack.display.tree import tree_rows
 from gtrack.index.columns import line_of
 from gtrack.index.fields import Field
 from gtrack.model.goal import Goal

@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtrack.cli.columns import all_columns, main_metrics, metric_column, metric_goals, run_columns
+from gtrack.cli.columns import all_columns, metric_column, run_columns
 from gtrack.cli.console import ConsoleText, Shown, last_lines
-from gtrack.cli.fields import ago, duration, instant, size, value_text
-from gtrack.cli.keys import Keys
-from gtrack.cli.ordering import read_orders
 from gtrack.cli.output import csv_cell, markdown_table, to_json
 from gtrack.cli.sections import run_sections
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
+from gtrack.display.keys import Keys
+from gtrack.display.main_metrics import main_metrics, metric_goals
+from gtrack.display.ordering import read_orders
+from gtrack.display.words import ago, duration, instant, size, value_text
 from gtrack.errors import UsageError
 from gtrack.index.query import sort_states
 from gtrack.model.nested import flatten

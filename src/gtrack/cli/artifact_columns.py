@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gtrack.cli.artifact_selection import Chosen
-from gtrack.cli.fields import instant, size
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso
+from gtrack.display.words import instant, size
 from gtrack.ids import SHORT
 from gtrack.text import clean
 

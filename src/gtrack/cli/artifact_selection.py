@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gtrack.cli.fields import plural
+from gtrack.display.words import plural
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gtrack.cli.canvas import Canvas, Paint, glyph
-from gtrack.cli.fields import plural, value_text
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
+from gtrack.display.words import plural, value_text
 from gtrack.plot.palette import COLOURS, colour, xterm
 from gtrack.plot.scales import Scale, Tick
 from gtrack.text import clean

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from gtrack.cli.columns import RunColumn, field_column
-from gtrack.cli.fields import value_text
-from gtrack.cli.keys import SCOPES, Keys
-from gtrack.cli.ordering import split_list
 from gtrack.cli.output import Column
+from gtrack.display.keys import SCOPES, Keys
+from gtrack.display.ordering import split_list
+from gtrack.display.words import value_text
 from gtrack.errors import UsageError
 from gtrack.index.fields import ATTRIBUTES, Field
 from gtrack.model.goal import Goal

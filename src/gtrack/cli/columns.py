@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from gtrack.cli.fields import ago, duration, status_mark, status_style, value_text
 from gtrack.cli.output import Column
+from gtrack.cli.statuses import status_mark, status_style
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso
+from gtrack.display.main_metrics import metric_goals
+from gtrack.display.words import ago, duration, value_text
 from gtrack.ids import SHORT
 from gtrack.index.fields import Field, Type
 from gtrack.model.goal import Direction
@@ -24,11 +25,8 @@ __all__ = [
     "all_columns",
     "facts",
     "field_column",
-    "main_metrics",
-    "main_of",
     "metric_column",
     "metric_columns_for_csv",
-    "metric_goals",
     "param_column",
     "run_columns",
     "with_best",
@@ -74,16 +72,6 @@ def metric_column(key: str, goal: str | None = None, *, drop: int = 1) -> RunCol
 
     name, heading = (f"{key}.{goal}", f"{key} {goal}") if goal else (key, key)
     return Column(f"metrics.{name}", Heading(clean(heading), right=True, drop=drop), value)
-
-
-def metric_goals(runs: Iterable[RunState]) -> dict[str, str]:
-    """Return the goals that metrics have, ``min`` or ``max``; the newest run's where runs differ."""
-    goals: dict[str, str] = {}
-    for run in runs:
-        for key, summary in run.metrics.items():
-            if summary.goal:
-                goals.setdefault(key, summary.goal)
-    return goals
 
 
 def param_column(key: str) -> RunColumn:
@@ -167,26 +155,6 @@ def metric_columns_for_csv(runs: Sequence[RunState], keys: Iterable[str]) -> lis
 def facts(base: Sequence[RunColumn]) -> list[RunColumn]:
     """Return the base columns that are facts of their own: CODE is put together for people."""
     return [column for column in base if column.name != "code"]
-
-
-def main_metrics(runs: Sequence[RunState], limit: int = 3) -> list[str]:
-    """Return the metrics to show unasked: those with a goal, then validation and test metrics, then the commonest."""
-    return main_of(Counter(key for run in runs for key in run.metrics), metric_goals(runs), limit)
-
-
-def main_of(count: Mapping[str, int], goals: Container[str], limit: int = 3) -> list[str]:
-    """Return the metrics to show unasked, as :func:`main_metrics` does.
-
-    Args:
-        count: The metrics, each with the number of runs that have it.
-        goals: Those of them that have a goal.
-        limit: The most to return.
-    """
-
-    def rank(key: str) -> tuple[bool, bool, int, str]:
-        return key not in goals, not key.lower().startswith(("val", "test", "eval")), -count[key], key
-
-    return sorted(count, key=rank)[:limit]
 
 
 def _started(run: RunState) -> object:

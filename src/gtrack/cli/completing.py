@@ -203,7 +203,7 @@ def _keys(repo: Repo, scope: str, typed: str) -> Iterator[tuple[str, str]]:
 
 def _fields(repo: Repo, typed: str, before: str) -> Iterator[tuple[str, str]]:
     """Yield attributes, and metrics, params and tags with their kind in front."""
-    from gtrack.cli.keys import SCOPES
+    from gtrack.display.keys import SCOPES
     from gtrack.index.fields import ATTRIBUTES, Field
 
     scope, dot, key = typed.partition(".")

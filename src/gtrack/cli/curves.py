@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from gtrack.cli.columns import main_metrics
-from gtrack.cli.fields import plural
-from gtrack.cli.goals import Goals
 from gtrack.cli.selectors import resolve
+from gtrack.display.goals import Goals
+from gtrack.display.main_metrics import main_metrics
+from gtrack.display.words import plural
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.ids import SHORT
 from gtrack.model.goal import Goal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gtrack.cli.fields import cut, plural, size, value_text
+from gtrack.display.words import cut, plural, size, value_text
 from gtrack.model.nested import flatten
 from gtrack.ops.data_changes import DataChange, Shared
 from gtrack.text import clean

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from gtrack.branch.code_diff import FileChange, diff_lines
 from gtrack.branch.repository import Repository
-from gtrack.cli.fields import plural
 from gtrack.cli.table import display_width
 from gtrack.cli.terminal import Terminal
+from gtrack.display.words import plural
 from gtrack.errors import GitError
 from gtrack.ops.run_code import CodeChange
 from gtrack.text import clean

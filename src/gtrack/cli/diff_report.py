@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from gtrack.cli.data_text import change_label, change_lines, data_text, is_fingerprint, shared_line
 from gtrack.cli.diff_code import counts, file_lines
 from gtrack.cli.diff_rows import PARTS, both_texts, parts_of
-from gtrack.cli.fields import ago, cut, duration, plural, status_mark
 from gtrack.cli.standings import describe_goal
+from gtrack.cli.statuses import status_mark
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
+from gtrack.display.words import ago, cut, duration, plural
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState
 from gtrack.ops.compare import Comparison, MetricDifference

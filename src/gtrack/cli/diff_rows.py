@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gtrack.cli.fields import value_text
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
+from gtrack.display.words import value_text
 from gtrack.ops.compare import Comparison, MetricDifference
 from gtrack.ops.data_changes import without_sketch
 from gtrack.ops.differences import Difference

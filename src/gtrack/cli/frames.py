@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from gtrack.cli.canvas import Paint
 from gtrack.cli.chart import chart_lines
-from gtrack.cli.fields import ago, duration, instant, plural, status_mark, status_style, value_text
+from gtrack.cli.statuses import status_mark, status_style
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.cli.watching import Glance, last_step
+from gtrack.display.words import ago, duration, instant, plural, value_text
 from gtrack.ids import SHORT
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState

@@ -14,9 +14,9 @@ from gtrack.cli.grouping import (
     read_aggregates,
     sort_groups,
 )
-from gtrack.cli.ordering import split_list
 from gtrack.cli.output import emit
 from gtrack.cli.selection import Listing
+from gtrack.display.ordering import split_list
 from gtrack.ops.goals import goal_said
 from gtrack.ops.grouping import group_runs, grouping_columns
 

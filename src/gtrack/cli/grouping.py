@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gtrack.cli.fields import value_text
-from gtrack.cli.keys import Keys
 from gtrack.cli.measured import mean_and_spread
-from gtrack.cli.ordering import split_list
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
+from gtrack.display.keys import Keys
+from gtrack.display.ordering import split_list
+from gtrack.display.words import value_text
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.index.fields import Field, Type, Value

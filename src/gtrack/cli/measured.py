@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gtrack.cli.fields import value_text
 from gtrack.cli.terminal import Terminal
+from gtrack.display.words import value_text
 
 __all__ = ["mean_and_spread", "measured", "plus_minus", "sparkline"]
 

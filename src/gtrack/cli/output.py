@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import click
 
 from gtrack.cli.completing import complete_file
-from gtrack.cli.fields import value_text
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal, write
+from gtrack.display.words import value_text
 from gtrack.errors import UsageError
 from gtrack.text import clean
 

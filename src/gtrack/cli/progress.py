@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from gtrack.cli.fields import size
 from gtrack.cli.terminal import Terminal, write
+from gtrack.display.words import size
 from gtrack.text import clean
 
 __all__ = ["Bar"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gtrack.cli.fields import ago, instant, plural, value_text
 from gtrack.cli.measured import mean_and_spread
 from gtrack.cli.output import Column
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import iso, now_ns
+from gtrack.display.words import ago, instant, plural, value_text
 from gtrack.ids import SHORT
 from gtrack.index.filter import fields, parse
 from gtrack.model.goal import usual_direction

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from gtrack.cli.fields import plural, size
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.selection import query_of
 from gtrack.cli.storing import ask_about_store, bar
+from gtrack.display.words import plural, size
 from gtrack.errors import DamageError
 from gtrack.text import clean
 

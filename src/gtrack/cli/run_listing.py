@@ -17,11 +17,12 @@ from gtrack.cli.columns import (
     run_columns,
     with_best,
 )
-from gtrack.cli.keys import near
 from gtrack.cli.output import emit
 from gtrack.cli.selection import Listing
 from gtrack.cli.selectors import whole_state
-from gtrack.cli.tree import Row, place_columns, tree_columns, tree_rows
+from gtrack.cli.tree import place_columns, tree_columns
+from gtrack.display.keys import near
+from gtrack.display.tree import Row, tree_rows
 from gtrack.index.fields import Field
 from gtrack.index.filter import In, Prefix
 from gtrack.index.query import Query

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gtrack.cli.columns import main_metrics, main_of
-from gtrack.cli.fields import plural
-from gtrack.cli.goals import Goals
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.keys import Keys
-from gtrack.cli.ordering import read_orders
 from gtrack.cli.output import Output
 from gtrack.cli.selectors import explain_nothing
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
+from gtrack.display.goals import Goals
+from gtrack.display.keys import Keys
+from gtrack.display.main_metrics import main_metrics, main_of
+from gtrack.display.ordering import read_orders
+from gtrack.display.words import plural
 from gtrack.index.fields import Field
 from gtrack.index.filter import parse
 from gtrack.index.query import Order, Query

@@ -81,7 +81,7 @@ def explain_nothing(invocation: Invocation, repo: Repo, text: str | None, *, rem
     """
     if text is None or invocation.quiet:
         return
-    from gtrack.cli.keys import Keys
+    from gtrack.display.keys import Keys
     from gtrack.index.suggest import unknown_keys
 
     for unknown in unknown_keys(text, Keys(repo, remote).of)[:_MOST_EXPLAINED]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from gtrack.cli.fields import plural
 from gtrack.cli.measured import mean_and_spread, measured, plus_minus
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
+from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.index.fields import Field
 from gtrack.model.experiment import ExperimentState

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gtrack.cli.fields import plural, size
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.progress import Bar
 from gtrack.cli.terminal import Terminal
+from gtrack.display.words import plural, size
 from gtrack.ids import SHORT
 from gtrack.text import clean
 

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from gtrack.capture.system import PREFIX
-from gtrack.cli.fields import plural, value_text
 from gtrack.cli.sections import Section
+from gtrack.display.words import plural, value_text
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean

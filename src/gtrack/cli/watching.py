@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gtrack.cli.curves import drawn_run, wanted_metrics
-from gtrack.cli.fields import duration, value_text
-from gtrack.cli.goals import Goals
 from gtrack.clock import iso
+from gtrack.display.goals import Goals
+from gtrack.display.words import duration, value_text
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.model.goal import Goal

@@ -15,13 +15,13 @@ from gtrack.cli.artifact_lineage import lineage_command
 from gtrack.cli.artifact_selection import Chosen, chosen_artifacts, one_artifact, shown_path
 from gtrack.cli.command import Command
 from gtrack.cli.completing import complete_artifact, complete_file
-from gtrack.cli.fields import plural, size
 from gtrack.cli.group import group
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.options import where_option
 from gtrack.cli.output import Output, emit, output_options
 from gtrack.cli.selectors import explain_nothing
 from gtrack.cli.terminal import write
+from gtrack.display.words import plural, size
 from gtrack.errors import ConflictError, DamageError, UsageError
 from gtrack.text import clean
 

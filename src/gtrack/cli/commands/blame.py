@@ -8,10 +8,10 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_metric, complete_revision
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.options import experiment_option, where_option
 from gtrack.cli.output import Output, output_options
+from gtrack.display.words import plural
 from gtrack.errors import GtrackError, NotFoundError, UsageError
 from gtrack.text import clean
 
@@ -114,7 +114,7 @@ def _experiment(invocation: Invocation, repo: Repo, metric: str, asked: str | No
 
 
 def _unknown(repo: Repo, metric: str, where: Filter | None) -> GtrackError:
-    from gtrack.cli.keys import Keys, near
+    from gtrack.display.keys import Keys, near
     from gtrack.index.query import Query
     from gtrack.ops.commit_runs import unfetched
 

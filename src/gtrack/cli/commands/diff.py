@@ -10,12 +10,12 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_run
-from gtrack.cli.goals import Goals
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.options import experiment_option, metrics_option, where_option
 from gtrack.cli.output import Output, output_options
 from gtrack.cli.selectors import resolve, whole_state
 from gtrack.cli.terminal import Terminal
+from gtrack.display.goals import Goals
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import Column, Output, emit, output_options
 from gtrack.cli.table import Heading
+from gtrack.display.words import plural
 from gtrack.text import clean
 
 if TYPE_CHECKING:

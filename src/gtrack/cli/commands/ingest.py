@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
+from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.text import clean
 

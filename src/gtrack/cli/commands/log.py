@@ -9,9 +9,9 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_run
-from gtrack.cli.fields import plural, value_text
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.recording import override, read_params, read_tags, recording_options
+from gtrack.display.words import plural, value_text
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gtrack.cli.columns import main_metrics, metric_column, run_columns
+from gtrack.cli.columns import metric_column, run_columns
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import Output, emit
 from gtrack.cli.selectors import matcher
 from gtrack.clock import now_ns
+from gtrack.display.main_metrics import main_metrics
+from gtrack.display.words import plural
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState

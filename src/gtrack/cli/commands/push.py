@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import to_json
 from gtrack.cli.storing import ask_about_store, bar, describe_sent, remarks_on_sent
+from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.text import clean
 

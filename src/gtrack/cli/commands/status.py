@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.fields import ago, plural, size
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import to_json
 from gtrack.clock import now_ns
+from gtrack.display.words import ago, plural, size
 from gtrack.ids import SHORT
 from gtrack.text import clean
 

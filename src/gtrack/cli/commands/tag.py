@@ -8,10 +8,10 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_run
-from gtrack.cli.fields import plural
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.recording import read_tags
 from gtrack.cli.selectors import resolve
+from gtrack.display.words import plural
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean

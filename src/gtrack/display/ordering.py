@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from gtrack.cli.keys import Keys
+from gtrack.display.keys import Keys
 from gtrack.errors import UsageError
 from gtrack.index.fields import ATTRIBUTES, Field
 from gtrack.index.query import Order

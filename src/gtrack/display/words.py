@@ -1,35 +1,15 @@
-"""Values as people read them: times, durations, numbers, statuses, nested maps."""
+"""Values as people read them: times, durations, numbers, nested maps."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from gtrack.cli.terminal import Terminal
 from gtrack.text import clean
 
-__all__ = [
-    "ago",
-    "cut",
-    "duration",
-    "instant",
-    "plural",
-    "size",
-    "status_mark",
-    "status_style",
-    "value_text",
-]
-
-_MARKS = {
-    "running": ("●", "*", "blue"),
-    "lost": ("?", "?", "yellow"),
-    "finished": ("✓", "+", "green"),
-    "failed": ("✗", "x", "red"),
-    "killed": ("✗", "x", "red"),
-    "preempted": ("◼", "-", "yellow"),
-}
+__all__ = ["ago", "cut", "duration", "instant", "plural", "size", "value_text"]
 
 
 def ago(us: int | None, now_us: int) -> str:
@@ -120,14 +100,3 @@ def value_text(value: object) -> str:
 def cut(text: str, length: int) -> str:
     """Return ``text`` with at most ``length`` characters, and a word on how many there are."""
     return text if len(text) <= length else f"{text[:length]} ... ({len(text):,} characters; --json shows all)"
-
-
-def status_mark(status: str, terminal: Terminal) -> str:
-    """Return a status with its symbol."""
-    pretty, plain, _ = _MARKS.get(status, ("?", "?", "yellow"))
-    return f"{pretty if terminal.unicode else plain} {clean(status)}"
-
-
-def status_style(status: str) -> Sequence[str]:
-    """Return the style of a status."""
-    return (_MARKS.get(status, ("", "", "yellow"))[2],)
