@@ -10,9 +10,9 @@ import click
 from gtrack.cli.command import Command
 from gtrack.cli.completing import complete_run
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import to_json
 from gtrack.cli.statuses import status_mark, status_style
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from gtrack.cli.diff_markdown import inert_columns, sentence
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, sparkline
-from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
+from gtrack.cli.output import Column, Output, emit, markdown_table
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.display.words import instant
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -15,8 +15,9 @@ from gtrack.cli.diff_markdown import markdown, markdown_head
 from gtrack.cli.diff_rows import PARTS, Row, columns, rows
 from gtrack.cli.files import write_file
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import Output, emit, to_json
+from gtrack.cli.output import Output, emit
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.errors import GtrackError, NotFoundError
 from gtrack.ids import SHORT
 from gtrack.ops.compare import Comparison

@@ -11,10 +11,11 @@ from gtrack.cli.diff_report import Block, Excerpt, value_table
 from gtrack.cli.diff_tables import delta_text, verdict_style, verdict_text
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, plus_minus
-from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
+from gtrack.cli.output import Column, Output, emit, markdown_table
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural
 from gtrack.model.statistics import Sample
 from gtrack.ops.compare import Comparison

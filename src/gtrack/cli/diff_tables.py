@@ -9,10 +9,11 @@ from gtrack.cli.diff_markdown import inert_columns
 from gtrack.cli.diff_rows import both_texts
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, plus_minus
-from gtrack.cli.output import Column, Output, emit, to_json
+from gtrack.cli.output import Column, Output, emit
 from gtrack.cli.standings import describe_goal
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural, value_text
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from gtrack.cli.data_columns import data_column
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.measured import measured, plus_minus
-from gtrack.cli.output import Column, Output, emit, markdown_table, to_json
+from gtrack.cli.output import Column, Output, emit, markdown_table
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural
 from gtrack.text import clean
 

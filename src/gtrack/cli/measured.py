@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from gtrack.cli.terminal import Terminal
-from gtrack.display.words import value_text
+from gtrack.display import measured as display
 
 __all__ = ["mean_and_spread", "measured", "plus_minus", "sparkline"]
 
@@ -23,19 +23,12 @@ def measured(value: float, off: float | None, terminal: Terminal, *, signed: boo
         terminal: One without ``±`` gets ``+-``.
         signed: Show a plus too, as for a difference.
     """
-    plus = "+" if signed else ""
-    sign = plus_minus(terminal)
-    if off is None or not math.isfinite(value):
-        return f"{value:{plus}.4g}"
-    if not 1e-9 < off < 1e6 or abs(value) >= 1e6:
-        return f"{value:{plus}.4g} {sign} {off:.2g}"
-    decimals = max(0, 1 - math.floor(math.log10(off)))
-    return f"{value:{plus}.{decimals}f} {sign} {off:.{decimals}f}"
+    return display.measured(value, off, signed=signed, sign=plus_minus(terminal))
 
 
 def mean_and_spread(mean: float | None, std: float | None, terminal: Terminal) -> str:
     """Return a mean and a standard deviation as :func:`measured` does; the mean as any other value without one."""
-    return value_text(mean) if mean is None or std is None else measured(mean, std, terminal)
+    return display.mean_and_spread(mean, std, sign=plus_minus(terminal))
 
 
 def plus_minus(terminal: Terminal) -> str:

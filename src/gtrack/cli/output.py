@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
-import math
 import os
 import re
 import sys
@@ -19,6 +17,7 @@ from gtrack.cli.completing import complete_file
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal, write
+from gtrack.display.cells import csv_cell, to_json
 from gtrack.display.words import value_text
 from gtrack.errors import UsageError
 from gtrack.text import clean
@@ -26,15 +25,13 @@ from gtrack.text import clean
 if TYPE_CHECKING:
     from gtrack.index.fields import Field
 
-__all__ = ["Column", "Output", "csv_cell", "emit", "markdown_table", "output_options", "to_json"]
+__all__ = ["Column", "Output", "emit", "markdown_table", "output_options"]
 
 T = TypeVar("T")
 Wrapped = Callable[..., "int | None"]
 
 _SUFFIXES = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".md": "md"}
-# What JSON leaves raw and a terminal may obey, or an encoder refuse: inside a JSON text these stand in strings only.
-_RAW = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~#])")
 
 
@@ -161,27 +158,6 @@ def emit(
     return missing
 
 
-def to_json(value: object, *, indent: int | None = None) -> str:
-    """Return strict JSON that is safe to print: NaN and infinities are strings, as Python and JavaScript read them.
-
-    Example:
-        >>> to_json({"loss": float("nan")})
-        '{"loss": "NaN"}'
-    """
-    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent, default=str)
-    return _RAW.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
 def _csv(records: Sequence[T], columns: Sequence[Column[T]]) -> str:
     import csv
 
@@ -191,17 +167,6 @@ def _csv(records: Sequence[T], columns: Sequence[Column[T]]) -> str:
     for record in records:
         writer.writerow([csv_cell(column.value(record)) for column in columns])
     return buffer.getvalue()
-
-
-def csv_cell(value: object) -> object:
-    """Return a value as a cell of CSV: as it is read back, and harmless in a spreadsheet."""
-    if value is None:
-        return ""
-    if isinstance(value, bool | int | float):
-        return value_text(value) if isinstance(value, bool) else value
-    text = value if isinstance(value, str) else to_json(value)
-    # A spreadsheet takes such a cell for a formula and may run it (CWE-1236).
-    return clean(f"'{text}" if text.startswith(_FORMULA) else text, lines=True)
 
 
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

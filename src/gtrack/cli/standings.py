@@ -8,14 +8,13 @@ from gtrack.cli.measured import mean_and_spread, measured, plus_minus
 from gtrack.cli.output import Column
 from gtrack.cli.table import Heading
 from gtrack.cli.terminal import Terminal
-from gtrack.display.words import plural
+from gtrack.display.ranking import describe_goal, left_out, ranked_by, tie
 from gtrack.ids import SHORT
 from gtrack.index.fields import Field
-from gtrack.model.experiment import ExperimentState
 from gtrack.model.goal import Goal
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState
-from gtrack.model.statistics import Interval, welch
+from gtrack.model.statistics import Interval
 from gtrack.ops.leaderboard import Leaderboard, Row, code_identity, varying_params
 from gtrack.text import clean
 
@@ -33,49 +32,11 @@ RowColumn = Column[Row]
 States = Mapping[str, RunState]
 """Runs by their ids."""
 
-_SOURCES = {"define_metric": "by define_metric", "experiment": "says the experiment", "name": "by its name"}
-
-
-def describe_goal(goal: Goal | None) -> str:
-    """Return which way a metric is better and who says so: ``higher is better (by its name)``."""
-    if goal is None:
-        return "which way is better is not known"
-    way = "lower" if goal.direction == "min" else "higher"
-    return f"{way} is better ({_SOURCES.get(goal.source, goal.source)})"
-
-
-def ranked_by(protocol: ExperimentState, board: Leaderboard) -> str:
-    """Return what a leaderboard is ranked by, in a line."""
-    value = "best" if board.goal.declared else "last"
-    floor = f"; floor {clean(protocol.floor)}" if protocol.floor else ""
-    what = f"{clean(protocol.name)}: {clean(board.metric)}, {describe_goal(board.goal)}"
-    return f"{what}, the {value} value of each run{floor}"
-
-
-def left_out(board: Leaderboard, protocol: ExperimentState, min_runs: int) -> str:
-    """Return what is not in a leaderboard, in a line; empty where all is."""
-    said = []
-    if board.below_floor:
-        said.append(f"{plural(board.below_floor, 'run')} below the floor {clean(protocol.floor or '')}")
-    if board.unfinished:
-        counts = ", ".join(f"{count:,} {clean(status)}" for status, count in board.unfinished.items())
-        said.append(f"{counts} (--all counts them)")
-    if board.without:
-        said.append(f"{plural(board.without, 'run')} without {clean(board.metric)}")
-    if board.nan:
-        said.append(f"{plural(board.nan, 'run')} where it is NaN")
-    if board.few:
-        said.append(f"{plural(board.few, 'configuration')} of fewer than {plural(min_runs, 'run')}")
-    return f"left out: {'; '.join(said)}" if said else ""
-
 
 def too_close(board: Leaderboard, terminal: Terminal) -> str:
     """Return that the first two cannot be told apart by their seeds, where that is so; else nothing."""
-    if len(board.rows) < 2:
-        return ""
-    first, second = board.rows[0], board.rows[1]
-    apart = welch(first.sample, second.sample)
-    if apart.low is None or apart.high is None or apart.low > 0 or apart.high < 0:
+    apart = tie(board)
+    if apart is None:
         return ""
     return f"1 and 2 cannot be told apart by so many runs: {_difference(apart, terminal)} (Welch 95 %)"
 

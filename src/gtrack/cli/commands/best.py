@@ -12,7 +12,8 @@ from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_field, complete_metric
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.options import experiment_option, where_option
-from gtrack.cli.output import Output, emit, output_options, to_json
+from gtrack.cli.output import Output, emit, output_options
+from gtrack.display.cells import to_json
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.text import clean
 

@@ -10,8 +10,9 @@ from gtrack.cli.command import Command
 from gtrack.cli.completing import complete_experiment, complete_filter, complete_metric, complete_run
 from gtrack.cli.group import group
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import Output, emit, output_options, to_json
+from gtrack.cli.output import Output, emit, output_options
 from gtrack.cli.selectors import resolve, selector_argument
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural
 from gtrack.text import clean
 

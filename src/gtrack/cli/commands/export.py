@@ -13,9 +13,9 @@ from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_file, complete_metric
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.options import experiments_option, where_option
-from gtrack.cli.output import csv_cell, to_json
 from gtrack.cli.selectors import explain_nothing, whole_state
 from gtrack.cli.terminal import write
+from gtrack.display.cells import csv_cell, to_json
 from gtrack.display.words import plural
 from gtrack.errors import DamageError, UsageError
 from gtrack.ids import SHORT

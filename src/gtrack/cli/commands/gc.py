@@ -10,8 +10,8 @@ import click
 from gtrack.cli.command import command as declare
 from gtrack.cli.completing import complete_file, complete_run
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import to_json
 from gtrack.cli.table import Heading, render_table
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural, size
 from gtrack.errors import UsageError
 from gtrack.ids import SHORT

@@ -8,8 +8,8 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import to_json
 from gtrack.cli.storing import ask_about_store, bar, describe_sent, remarks_on_sent
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.text import clean

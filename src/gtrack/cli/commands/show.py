@@ -11,13 +11,14 @@ import click
 from gtrack.cli.columns import all_columns, run_columns
 from gtrack.cli.command import command as declare
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import Output, emit, markdown_table, output_options, to_json
+from gtrack.cli.output import Output, emit, markdown_table, output_options
 from gtrack.cli.sections import Section, run_sections
 from gtrack.cli.selectors import resolve, selector_argument, whole_state
 from gtrack.cli.system import system_metrics, system_section
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
+from gtrack.display.cells import to_json
 from gtrack.model.state import RunState
 
 __all__ = ["command"]

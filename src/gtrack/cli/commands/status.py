@@ -10,8 +10,8 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import to_json
 from gtrack.clock import now_ns
+from gtrack.display.cells import to_json
 from gtrack.display.words import ago, plural, size
 from gtrack.ids import SHORT
 from gtrack.text import clean

@@ -11,8 +11,8 @@ import click
 from gtrack.cli.command import Command
 from gtrack.cli.group import group
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import to_json
 from gtrack.cli.storing import terms
+from gtrack.display.cells import to_json
 from gtrack.display.words import plural, size
 from gtrack.errors import GtrackError, UsageError
 from gtrack.text import clean
