@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gtrack.index.compiler import Statement, compile_query
@@ -248,6 +248,8 @@ class Store:
         with self.reading():
             statement = compile_query(query, self.keys_of, now_us=now_us, without=without)
             rows = self.rows(statement, now_us=now_us)
+            if not rows and query.offset:  # beyond the last run no row says how many there are
+                return [], self.find(replace(query, offset=0, limit=1), now_us=now_us, without=without)[1]
             return self.states([run for run, _ in rows]), rows[0][1] if rows else 0
 
     def rows(self, statement: Statement, *, now_us: int) -> list[tuple[Any, ...]]:

@@ -1,0 +1,107 @@
+"""The table of groups of runs: seeds and repeats as mean and spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import streamlit as st
+
+from gtrack._app.asking import Asked
+from gtrack._app.link import Link
+from gtrack._app.parts import problem, remark
+from gtrack._app.reading import Reading
+from gtrack._app.safe import cell
+from gtrack.display.goals import Goals
+from gtrack.display.main_metrics import main_of
+from gtrack.display.words import value_text
+from gtrack.errors import GtrackError
+from gtrack.index.fields import Field, Value, read_field
+from gtrack.index.filter import And, Compare, Filter, IsNull, parse
+from gtrack.model.goal import Goal
+from gtrack.ops.grouping import Aggregate, RunGroup, configuration, group_runs, grouping_columns
+
+__all__ = ["condition_of", "show_groups"]
+
+_KEY = "runs.groups"
+_MOST = 1000
+
+
+def show_groups(now: Reading, link: Link, asked: Asked) -> None:
+    """Show the groups; a click on one shows its runs."""
+    try:
+        by, metrics, groups = now.kept("groups", (asked.key, link["group"]), lambda: _groups(now, asked, link["group"]))
+    except (GtrackError, ValueError) as error:
+        problem(str(error))
+        return
+    if not groups:
+        remark("No run matches.")
+        return
+    shown = groups[:_MOST]
+
+    def open_group() -> None:
+        click = st.session_state.get(f"{_KEY}.open")
+        if click is not None:
+            where = condition_of(asked.where, by, shown[int(click["row"])].values)
+            link.put(where=where, group="", page=1)
+
+    table, shape = _table(by, metrics, shown)
+    shape[" runs"] = st.column_config.ButtonColumn(
+        "runs", type="tertiary", width=80, pinned=True, key=f"{_KEY}.open", on_click=open_group
+    )
+    if link["plain"]:
+        st.table(table)
+    else:
+        height = min(680, 38 + 35 * len(shown))
+        st.dataframe(table, hide_index=True, column_config=shape, height=height, alt=f"{len(shown)} groups")
+    more = f", the first {_MOST:,} are shown" if len(groups) > _MOST else ""
+    st.caption(f"{len(groups):,} groups{more}. Metrics are mean ± standard deviation over the runs of a group.")
+
+
+def condition_of(where: str, by: Sequence[Field], values: Sequence[Value | None]) -> str:
+    """Return the filter that selects the runs of one group.
+
+    Example:
+        >>> condition_of("status = 'finished'", [Field("params", "lr")], [0.1])
+        "status = 'finished' AND params.lr = 0.1"
+    """
+    parts: list[Filter] = [parse(where)] if where else []
+    parts += [IsNull(f) if value is None else Compare(f, "=", value) for f, value in zip(by, values, strict=True)]
+    return str(And(tuple(parts)) if len(parts) > 1 else parts[0])
+
+
+def _groups(now: Reading, asked: Asked, group: str) -> tuple[list[Field], dict[str, Goal | None], list[RunGroup]]:
+    facts = now.repo.facts(asked.query)
+    by = configuration(facts.params) if group == "configuration" else [read_field(group)]
+    known = Goals(now.repo)
+    protocol = known.protocol_of(facts.experiments)
+    main = main_of(facts.metrics, set[str]().union(*facts.declared.values()))
+    if protocol is not None and protocol.metric in facts.metrics:
+        first = protocol.metric
+        main = [first, *(key for key in main if key != first)]
+    metrics = {key: known.of(key, asked.query.experiments) for key in main}
+    return by, metrics, group_runs(facts.lines(*grouping_columns(by, metrics)), by, metrics)
+
+
+def _table(
+    by: Sequence[Field], metrics: dict[str, Goal | None], groups: Sequence[RunGroup]
+) -> tuple[pa.Table, dict[str, Any]]:
+    columns: dict[str, Any] = {" runs": pa.array([f"{len(group.runs):,}" for group in groups])}
+    shape: dict[str, Any] = {}
+    for number, field in enumerate(by):
+        texts = ["—" if (v := group.values[number]) is None else cell(value_text(v), 200) for group in groups]
+        columns[str(field)] = pa.array(texts)
+        shape[str(field)] = st.column_config.TextColumn(cell(field.key, 60), pinned=number == 0)
+    for key in metrics:
+        columns[f"metrics.{key}"] = pa.array([_spread(group.metrics[key]) for group in groups])
+        shape[f"metrics.{key}"] = st.column_config.TextColumn(cell(key, 60), alignment="right")
+        columns[f" best {key}"] = pa.array([group.metrics[key].best for group in groups], pa.float64())
+        shape[f" best {key}"] = st.column_config.NumberColumn(f"best {cell(key, 50)}", format="%.5g")
+    return pa.table(columns), shape
+
+
+def _spread(of: Aggregate) -> str:
+    if of.mean is None:
+        return "—"
+    return f"{of.mean:.5g}" if of.std is None else f"{of.mean:.5g} ± {of.std:.2g}"
