@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from gtrack._app.conditions import add_condition
+from gtrack._app.filter_box import filter_box
 from gtrack._app.link import Link
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading
@@ -95,9 +96,18 @@ def ask(link: Link) -> Asked:
 def filter_bar(now: Reading, link: Link) -> Asked:
     """Show what chooses runs, and return the question; what is wrong with the filter is said in its place."""
     there = overview(now)
+    asked, error = _try(now, link)
     box, experiments, statuses = st.columns([6, 3, 3], vertical_alignment="bottom")
     with box, st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input("Filter", placeholder="metrics.val_auc > 0.9 and params.lr < 0.1", **link.widget("where"))
+        filter_box(
+            "Filter",
+            link["where"],
+            there.fields,
+            key=f"{link.page}.where",
+            on_change=lambda text: link.put(where=text.strip()),
+            placeholder="metrics.val_auc > 0.9 and params.lr < 0.1",
+            invalid=error is not None,
+        )
         add_condition(link, there.fields)
     known = list(dict.fromkeys([*there.experiments, *link["experiment"]]))
     experiments.multiselect(
@@ -110,17 +120,24 @@ def filter_bar(now: Reading, link: Link) -> Asked:
         placeholder="All",
         **link.widget("status"),
     )
-    for text_ in link.problems:
-        remark(text_)
+    for text in link.problems:
+        remark(text)
+    if error is not None:
+        problem(error)
+    elif asked.where:
+        for unknown in unknown_keys(asked.where, lambda scope: there.keys.get(scope, {})):
+            remark(unknown.message)
+    return asked
+
+
+def _try(now: Reading, link: Link) -> tuple[Asked, GtrackError | None]:
+    """Return the question, and what is wrong with it."""
     try:
         asked = ask(link)
         now.repo.facts(asked.query)  # a revision that is not here is noticed by asking
     except GtrackError as error:
-        problem(error)
-        return replace(Asked(without_filter(link)), where=link["where"].strip(), valid=False)
-    for unknown in unknown_keys(asked.where, lambda scope: there.keys.get(scope, {})) if asked.where else ():
-        remark(unknown.message)
-    return asked
+        return Asked(without_filter(link), link["where"].strip(), valid=False), error
+    return asked, None
 
 
 def without_filter(link: Link) -> Query:

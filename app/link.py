@@ -34,6 +34,7 @@ LONGEST = 4000
 """So many characters of settings are still passed on whole by mail programs, chats and proxies."""
 
 _STORE = "link"
+_LISTED = {"where", "experiment", "status", "sort", "falling", "group", "nested"}
 
 
 class Link:
@@ -59,8 +60,9 @@ class Link:
             if name in self._own and (read := _like(self._own[name], value)) is not None:
                 self.defaults[name] = read
         self.problems: list[str] = []
-        self._store = st.session_state.setdefault(_STORE, _Store())
-        self._shared, self._local = self._store.shared, self._store.pages.setdefault(page, {})
+        self._store: _Store = st.session_state.setdefault(_STORE, _Store())
+        self._shared: dict[str, Setting] = self._store.shared
+        self._local: dict[str, Setting] = self._store.pages.setdefault(page, {})
         self._view = st.query_params.get("view", "")
         self._read()
         self.write()
@@ -72,6 +74,8 @@ class Link:
         """Change settings, in the address too."""
         for name, value in settings.items():
             self._part(name)[name] = value
+        if "page" in self._own and "page" not in settings and _LISTED & settings.keys():
+            self._part("page")["page"] = 1  # of another list
         self.write()
 
     def forget(self) -> None:

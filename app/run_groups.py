@@ -77,8 +77,8 @@ def _groups(now: Reading, asked: Asked, group: str) -> tuple[list[Field], dict[s
     known = Goals(now.repo)
     protocol = known.protocol_of(facts.experiments)
     main = main_of(facts.metrics, set[str]().union(*facts.declared.values()))
-    if protocol is not None and protocol.metric in facts.metrics:
-        first = protocol.metric
+    first = None if protocol is None else protocol.metric
+    if first is not None and first in facts.metrics:
         main = [first, *(key for key in main if key != first)]
     metrics = {key: known.of(key, asked.query.experiments) for key in main}
     return by, metrics, group_runs(facts.lines(*grouping_columns(by, metrics)), by, metrics)

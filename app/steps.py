@@ -1,12 +1,19 @@
-"""Going from page to page."""
+"""Going from page to page, and drawing a part of one by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TypeVar, cast
 
 import streamlit as st
 
-__all__ = ["go_to", "go_to_run", "take_steps"]
+from gtrack._app.parts import problem
+from gtrack.errors import GtrackError
+
+__all__ = ["go_to", "go_to_run", "part", "take_steps"]
+
+Drawn = TypeVar("Drawn", bound=Callable[..., None])
 
 _NEXT = "next page"
 
@@ -32,3 +39,30 @@ def take_steps() -> None:
     if wanted is not None:
         page, parameters = wanted
         st.switch_page(st.session_state["pages"][page], query_params=parameters)
+
+
+def part(every: float | None = None) -> Callable[[Drawn], Drawn]:
+    """Draw a part of a page by itself: what is done in it, and time, draw it again and leave the rest alone.
+
+    An error of the repository is shown in the part's place, and the other parts stay.
+
+    Args:
+        every: Draw it again after so many seconds; None for only when something is done in it.
+
+    Example:
+        >>> @part(every=1.5)
+        ... def table(link: Link) -> None: ...
+    """
+
+    def made(draw: Drawn) -> Drawn:
+        @wraps(draw)
+        def drawn(*args: object, **kwargs: object) -> None:
+            take_steps()  # the shell, which does so otherwise, is not asked
+            try:
+                draw(*args, **kwargs)
+            except GtrackError as error:
+                problem(error)
+
+        return cast("Drawn", st.fragment(drawn, run_every=every))
+
+    return made

@@ -19,7 +19,7 @@ from gtrack._app.run_rows import PAGE, Rows, rows_of
 from gtrack._app.run_table import TableEvents, arrow_table, show_table
 from gtrack._app.safe import cell
 from gtrack._app.sparks import sparks_of
-from gtrack._app.steps import go_to_run
+from gtrack._app.steps import go_to_run, part
 from gtrack.display.goals import Goals
 from gtrack.errors import GtrackError
 from gtrack.index.query import Query
@@ -102,14 +102,11 @@ def _tools(now: Reading, link: Link) -> None:
         st.toggle("Nest children", help="Show children below their parents", **link.widget("nested"))
 
 
-@st.fragment(run_every=_TICK)
+@part(every=_TICK)
 def _table(link: Link) -> None:
     """Show the table, again and again: live runs move in it."""
-    try:
-        with reading() as now:
-            _table_of(now, link)
-    except GtrackError as error:
-        problem(error)
+    with reading() as now:
+        _table_of(now, link)
 
 
 def _table_of(now: Reading, link: Link) -> None:
