@@ -232,6 +232,8 @@ def saved_settings(repo: Repo, page: str) -> tuple[Mapping[str, object], str]:
         view = repo.saved_view(name)
     except GtrackError as error:
         return {}, str(error)
+    if view.deleted:
+        return view.settings, f"the view {name:.80} was deleted; this is what it showed"
     if view.page != page:
         return {}, f"the view {name:.80} is of the page {view.page:.40}"
     return view.settings, ""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gtrack.index.query import Order, Query
     from gtrack.index.sql import Answer
     from gtrack.model.experiment import ExperimentState
+    from gtrack.model.saved_view import SavedView
     from gtrack.ops.facts import RunFacts
     from gtrack.runs import Runs
 
@@ -229,6 +230,40 @@ class Repo:
         said = {state.name: state for state in experiments(self.repository)}
         return [said.get(name) or ExperimentState(name) for name in dict.fromkeys([*with_runs, *said])]
 
+    def saved_view(self, name: str) -> SavedView:
+        """Return a saved view of the dashboard; one that was deleted says so, and still has what it showed.
+
+        Args:
+            name: The view's name.
+
+        Raises:
+            NotFoundError: No view was ever saved under the name.
+            UsageError: The name is not text.
+
+        Example:
+            >>> view = gtrack.Repo(".").saved_view("best of churn")
+            >>> view.page, view.settings["where"], view.author
+            ('runs', 'metrics.val_auc > 0.9', 'Ada L <ada@example.org>')
+        """
+        from gtrack.ops.asking import name_of
+        from gtrack.ops.saved_views import saved_view
+
+        return saved_view(self.repository, name_of(name, "view"))
+
+    def saved_views(self, *, deleted: bool = False) -> list[SavedView]:
+        """Return the saved views of the dashboard, by name.
+
+        Args:
+            deleted: Those that were deleted, instead of the others.
+
+        Example:
+            >>> [(view.name, view.page) for view in gtrack.Repo(".").saved_views()]
+            [('best of churn', 'runs')]
+        """
+        from gtrack.ops.saved_views import saved_views
+
+        return saved_views(self.repository, deleted=deleted)
+
     def recover(self) -> list[str]:
         """Record what ended without being recorded, such as killed runs, and return the ids of these runs.
 
@@ -245,6 +280,17 @@ class Repo:
         for path, what in done.lost:
             self._notices.warn(f"{path} was recorded, but {what}")
         return [state.id for state in done.runs]
+
+    def mark(self) -> str:
+        """Return a word that stays the same while the runs do: for who looks again and again, and caches what was seen.
+
+        Example:
+            >>> before = repo.mark()
+            >>> if repo.mark() != before: print("something was logged")
+        """
+        from gtrack.ops.mark import mark_of
+
+        return mark_of(self.repository, Settings.from_env(self.env).extra_spools)
 
     def has_code(self, run: RunState) -> bool:
         """Tell whether the snapshot of a run's code is in this clone; a colleague's may still be at the remote."""

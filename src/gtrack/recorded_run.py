@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gtrack.media.checkpoints import Checkpoint
     from gtrack.model.artifact import Artifact
     from gtrack.ops.artifacts import Listed
+    from gtrack.ops.audit import AuditEntry
     from gtrack.ops.system_curves import Use
 
 __all__ = ["RecordedRun"]
@@ -196,6 +198,21 @@ class RecordedRun:
     def documents(self) -> tuple[Document, ...]:
         """The YAML files that the state is folded from."""
         return self.view.files(self.id).documents
+
+    def audit(self) -> list[AuditEntry]:
+        """Return who did what to the run and when, the oldest first: an entry for each file of it on the branch.
+
+        Example:
+            >>> [(entry.author, entry.sentence) for entry in run.audit()][-1]
+            ('Ada L <ada@example.org>', 'tag stage=prod (was staging)')
+        """
+        from gtrack.clock import stamp
+        from gtrack.format.names import run_dir
+        from gtrack.ops.audit import audit_trail
+        from gtrack.ops.view import DAY_US
+
+        trail = audit_trail(self.documents, horizon=stamp(self.view.now_us + DAY_US))
+        return [replace(entry, path=f"{run_dir(self.id)}/{entry.path}") for entry in trail]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves, with the field names of run.yaml and end.yaml."""

@@ -13,6 +13,7 @@ from gtrack.ids import is_run_id, sha12, slug, unslug
 
 __all__ = [
     "EXPERIMENTS",
+    "VIEWS",
     "RunFile",
     "Segment",
     "console",
@@ -21,14 +22,20 @@ __all__ = [
     "experiment_dir",
     "experiment_of_dir",
     "parse_run_file",
+    "parse_view_file",
     "run_dir",
     "segment",
     "split_path",
     "values",
+    "view_dir",
+    "view_file",
+    "view_of_dir",
 ]
 
 EXPERIMENTS = "experiments"
 """The folder of what is said of experiments."""
+VIEWS = "views"
+"""The folder of saved views."""
 
 _MAX_PART = 255
 _STAMP = r"(?P<stamp>[0-9]{8}T[0-9]{6}\.[0-9]{6}Z)"
@@ -47,6 +54,7 @@ _PATTERNS = {
     "artifacts": re.compile(rf"artifacts-{_ORIGIN}-{_RANGE}\.yaml\Z"),
     "event": re.compile(rf"events/{_STAMP}-{_SHA}\.yaml\Z"),
 }
+_VIEW = re.compile(rf"{_STAMP}-{_SHA}\.yaml\Z")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -112,17 +120,53 @@ def experiment_dir(name: str) -> str | None:
         >>> experiment_dir("Churn 2026")
         'experiments/%43hurn%202026'
     """
-    part = slug(name)
-    return f"{EXPERIMENTS}/{part}" if name.strip() and len(part) <= _MAX_PART else None
+    part = _folder_of(name)
+    return None if part is None else f"{EXPERIMENTS}/{part}"
 
 
 def experiment_of_dir(part: str) -> str | None:
     """Return the experiment that a folder below ``experiments/`` is about; None when it is not as gtrack names it."""
+    return _name_of(part)
+
+
+def view_dir(name: str) -> str | None:
+    """Return the path of a saved view's folder on the branch; None for a name that no folder can have.
+
+    Example:
+        >>> view_dir("best of churn")
+        'views/best%20of%20churn'
+    """
+    part = _folder_of(name)
+    return None if part is None else f"{VIEWS}/{part}"
+
+
+def view_of_dir(part: str) -> str | None:
+    """Return the view that a folder below ``views/`` is about; None when it is not as gtrack names it."""
+    return _name_of(part)
+
+
+def _folder_of(name: str) -> str | None:
+    part = slug(name)
+    return part if name.strip() and len(part) <= _MAX_PART else None
+
+
+def _name_of(part: str) -> str | None:
     try:
         name = unslug(part)
     except UnicodeDecodeError:
         return None
-    return name if experiment_dir(name) == f"{EXPERIMENTS}/{part}" else None
+    return name if _folder_of(name) == part else None
+
+
+def view_file(stamp: str, content: bytes) -> str:
+    """Return the name of a version of a saved view, below the view's folder."""
+    return f"{stamp}-{sha12(content)}.yaml"
+
+
+def parse_view_file(name: str) -> tuple[str, str] | None:
+    """Return the stamp and the ``sha12`` in the name of a version of a saved view; None when it is none."""
+    match = _VIEW.match(name)
+    return (match["stamp"], match["digest"]) if match else None
 
 
 def end(stamp: str, content: bytes) -> str:

@@ -16,7 +16,7 @@ from gtrack.model.experiment import PROTOCOL
 from gtrack.model.summary import MetricSummary
 from gtrack.text import clean
 
-__all__ = ["EVENTS", "EXPERIMENT_EVENTS", "FIELDS", "check_document"]
+__all__ = ["EVENTS", "EXPERIMENT_EVENTS", "FIELDS", "VIEW_EVENTS", "check_document"]
 
 FORMAT = 1
 _SESSION = re.compile(r"[0-9a-f]{8}\Z")
@@ -159,6 +159,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     "summary": _needs({"session": _SESSION_ID, **_RECORDED}, "session", "segments"),
     "event": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
     "experiment": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
+    "view": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
 }
 """Fields by kind of file."""
 
@@ -199,12 +200,22 @@ EXPERIMENT_EVENTS: Mapping[str, Mapping[str, Field]] = {
 }
 """The same of an experiment's events."""
 
+VIEW_EVENTS: Mapping[str, Mapping[str, Field]] = {
+    "save": {
+        **_needs({"page": Field(_is_name, "a name"), "settings": _MAP, "description": _TEXT}, "page", "settings"),
+        **_EDIT,
+    },
+    "delete": _EDIT,
+}
+"""The same of the versions of a saved view."""
+
 
 def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
     """Return what is wrong with the fields of a document; nothing when it is sound.
 
     Args:
-        kind: ``run``, ``end``, ``summary``, ``event`` (of a run) or ``experiment`` (an event of one).
+        kind: ``run``, ``end``, ``summary``, ``event`` (of a run), ``experiment`` (an event of one) or ``view`` (a
+            version of one).
         body: The parsed document.
 
     Returns:
@@ -219,7 +230,7 @@ def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
         return [f"format is {_shown(version)}, not {FORMAT}"]
     if version > FORMAT:
         return [f"it is of format {version}, which a newer gtrack wrote"]
-    events = {"event": EVENTS, "experiment": EXPERIMENT_EVENTS}.get(kind, {})
+    events = {"event": EVENTS, "experiment": EXPERIMENT_EVENTS, "view": VIEW_EVENTS}.get(kind, {})
     fields = {**FIELDS[kind], **events.get(str(body.get("kind")), {})}
     return [*_wrong_fields(body, fields), *_wrong_summaries(body.get("metrics"))]
 

@@ -19,6 +19,7 @@ from gtrack.ops.fsck_findings import Finding, Findings
 from gtrack.ops.fsck_local import check_code, check_locks, check_sealed, check_spools, lacking
 from gtrack.ops.fsck_remotes import check_remotes, say_rewrites
 from gtrack.ops.fsck_tree import check_shape
+from gtrack.ops.fsck_views import check_view_folders
 from gtrack.ops.recover import recover
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def check(repo: Repo, *, repair: bool = False) -> Report:
         commits = _check_history(repository, tip, found)
     check_remotes(repository, tip, listing.files, found)
     check_protocols(repository, found)
+    check_view_folders(repository, found)
     check_locks(repository, found)
     check_spools(repository, spools, found)
     if not repair:
