@@ -36,6 +36,7 @@ LAYERS = [
         *("fluent_artifacts", "fluent_media", "fluent_data", "fluent_lineage"),
     },
     {"display"},
+    {"report"},
     {"cli", "_app", "demo", "__main__", "__init__"},
 ]
 """From the bottom up; modules of one layer may import each other."""
@@ -55,6 +56,7 @@ TYPES_ONLY = {
             "gate_question",
             "gate_sides",
             "ingest",
+            "metric_history",
             "overview",
             "previous",
             "record",

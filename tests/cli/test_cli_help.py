@@ -238,7 +238,7 @@ def test_completion_offers_commands_and_runs(project):
         env = {"_GTRACK_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": number}
         return [line.split(",")[1] for line in project.ok(**env).splitlines() if line]
 
-    assert offered("gtrack re") == ["rename", "restore"]
+    assert offered("gtrack re") == ["rename", "restore", "report"]
     assert "baseline" in offered("gtrack show ba")
     assert offered("gtrack show $") == [r"\$\(touch\ pwned\)"]
 

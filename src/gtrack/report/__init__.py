@@ -1,0 +1,1 @@
+"""Reports: Markdown files of the code repository with live blocks: read, answered as plain data, made into a page."""
