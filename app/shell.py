@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from gtrack._app.login import is_admitted
 from gtrack._app.pages import PAGES, PageEntry
 from gtrack._app.parts import problem
 from gtrack._app.reading import Reading, reading
@@ -25,6 +26,8 @@ def show() -> None:
     # An icon by name would be fetched from another host.
     st.set_page_config(page_title="gtrack", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "style.css")
+    if not is_admitted():
+        return
     pages = [
         st.Page(_Guarded(entry), title=entry.title, icon=entry.icon, url_path=entry.name, default=number == 0)
         for number, entry in enumerate(PAGES)
