@@ -11,12 +11,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from spooling import START, end, make_repo, open_run
 from spooling import log as log_values
 
 from gtrack.model.goal import Goal
 from gtrack.model.summary import MetricSummary
-from gtrack.plot.charts import Axis, Chart, Curve, DrawnRun, chart_of, curves_of
+from gtrack.plot.charts import Axis, Chart, Curve, DrawnRun, chart_of, curves_of, unit_of
 from gtrack.plot.page import page
 from gtrack.plot.palette import COLOURS, colour, dash
 from gtrack.plot.picture import picture
@@ -48,6 +50,28 @@ def chart(*runs, metric="loss", axis="step", **more) -> Chart:
 def test_a_step_axis_has_the_steps():
     (one,) = chart(drawn(loss=curve([3, 2], step=[10, 20]))).series
     assert (one.x.tolist(), one.y.tolist()) == ([10, 20], [3, 2])
+
+
+pairs = st.lists(
+    st.tuples(st.integers(0, 6), st.sampled_from([0, 0, 0, 1]), st.floats(-9, 9)), min_size=1, max_size=8
+).map(sorted)
+
+
+@given(pairs, pairs, st.booleans())
+def test_a_metric_on_the_axis_is_its_last_value_at_the_step_and_rank_of_each_point(logged, other, several):
+    logged, other = ([(s, r if several else 0, v) for s, r, v in points] for points in (logged, other))
+    last = {(step, rank): value for step, rank, value in other}
+    expected = [(last[step, rank], value) for step, rank, value in logged if (step, rank) in last]
+    loss, epoch = (
+        curve([v for *_, v in points], step=[s for s, *_ in points], rank=[r for _, r, _ in points])
+        for points in (logged, other)
+    )
+    found = chart(drawn(loss=loss, epoch=epoch), axis="epoch", by_rank=True).series
+    assert sorted((x, y) for one in found for x, y in zip(one.x, one.y, strict=True)) == sorted(expected)
+
+
+def test_a_unit_of_time_fits_the_longest():
+    assert [unit_of(seconds)[0] for seconds in (0, 60, 600, 36_000, 1e6)] == ["s", "s", "min", "h", "d"]
 
 
 def test_a_relative_axis_counts_from_the_start_of_each_run_in_a_unit_that_fits_all():

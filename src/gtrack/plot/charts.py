@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
-__all__ = ["Axis", "Chart", "Curve", "DrawnRun", "Series", "chart_of", "curves_of"]
+__all__ = ["Axis", "Chart", "Curve", "DrawnRun", "Series", "chart_of", "curves_of", "unit_of"]
 
 _UNITS = (("s", 1.0, 180.0), ("min", 60.0, 10_800.0), ("h", 3_600.0, 259_200.0), ("d", 86_400.0, float("inf")))
 """Units of a relative time: name, seconds, and up to how many seconds it serves."""
@@ -257,6 +257,10 @@ def _joined(curve: Curve, other: Curve) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the other metric's value at each point's step and rank, the last one logged, and which points have one."""
     import numpy as np
 
+    if _of_one_rank(curve, other):  # as nearly all are: sorting pairs takes fifty times as long
+        place = np.searchsorted(other.step, curve.step, side="right") - 1
+        keep = (place >= 0) & (other.step[place] == curve.step) & np.isfinite(other.value[place])
+        return other.value[place[keep]], keep
     pairs = np.concatenate([np.stack([c.step, c.rank], axis=1) for c in (other, curve)])
     _, ids = np.unique(pairs, axis=0, return_inverse=True)
     ids = ids.reshape(-1)
@@ -265,6 +269,15 @@ def _joined(curve: Curve, other: Curve) -> tuple[Floats, NDArray[np.bool_]]:
     place = last[ids[len(other.step) :]]
     keep = (place >= 0) & np.isfinite(other.value[place])
     return other.value[place[keep]], keep
+
+
+def _of_one_rank(curve: Curve, other: Curve) -> bool:
+    """Tell whether one process logged both, the other one in the order of its steps, as tables have it."""
+    if not len(curve.step) or not len(other.step):
+        return False
+    rank = curve.rank[0]
+    ordered = bool((other.step[1:] >= other.step[:-1]).all())
+    return ordered and bool((curve.rank == rank).all() and (other.rank == rank).all())
 
 
 def _over_ranks(step: Integers, x: Floats, value: Floats) -> tuple[Integers, Floats, Floats, Floats, Floats]:
@@ -279,7 +292,16 @@ def _over_ranks(step: Integers, x: Floats, value: Floats) -> tuple[Integers, Flo
     return step[starts], place, mean, np.fmin.reduceat(value, starts), np.fmax.reduceat(value, starts)
 
 
-def _unit(lines: Sequence[Series]) -> tuple[str, float]:
-    longest = max((float(one.x.max()) for one in lines), default=0.0)
+def unit_of(longest: float) -> tuple[str, float]:
+    """Return the unit in which relative times of up to so many seconds are shown, and its seconds.
+
+    Example:
+        >>> unit_of(600.0)
+        ('min', 60.0)
+    """
     name, seconds, _ = next(unit for unit in _UNITS if longest <= unit[2])
     return name, seconds
+
+
+def _unit(lines: Sequence[Series]) -> tuple[str, float]:
+    return unit_of(max((float(one.x.max()) for one in lines), default=0.0))

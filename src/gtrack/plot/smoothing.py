@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 __all__ = ["smooth"]
+
+_NOTHING = 1e-20
+"""A weight that no sum of weights shows."""
 
 
 def smooth(values: Floats, weight: float) -> Floats:
@@ -47,9 +49,23 @@ def smooth(values: Floats, weight: float) -> Floats:
         return values.copy()
     # The largest value is brought to 1, so that a sum of huge ones stays finite.
     scale = float(np.abs(known).max()) or 1.0
-    sums = np.fromiter(accumulate((known / scale).tolist(), lambda sum_, v: sum_ * weight + v), np.float64, len(known))
+    sums = _decaying_sums(known / scale, weight)
     # The sum of the weights of the first n values, 1 + w + ... + w^(n-1), exact for weights close to 1 as well.
     weights = np.expm1(np.arange(1, len(known) + 1) * math.log(weight)) / (weight - 1)
     out = values.copy()
     out[finite] = np.clip(sums / weights, known.min() / scale, known.max() / scale) * scale
     return out
+
+
+def _decaying_sums(values: Floats, weight: float) -> Floats:
+    """Return of each value the sum with those before it, each weighing less by the weight than the one after it.
+
+    Sums of 1, 2, 4, 8, ... values, until those farther off weigh nothing: a loop over the values takes ten times as
+    long.
+    """
+    sums = values.copy()
+    reach, weighs = 1, weight
+    while reach < len(sums) and weighs > _NOTHING:
+        sums[reach:] += weighs * sums[:-reach]
+        reach, weighs = 2 * reach, weighs * weighs
+    return sums
