@@ -10,6 +10,10 @@ __all__ = ["cell", "markdown"]
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _LONGEST = 500
+# GitHub's Markdown makes links of bare addresses, and looks for them after escapes are undone: a word joiner, which is
+# invisible, keeps such a text from being one.
+_ADDRESS = re.compile(r"(?i)(https?(?=://)|www(?=\.)|(?<=[\w.+-])(?=@)|mailto(?=:)|xmpp(?=:))")
+_JOINER = "\u2060"
 
 
 def cell(text: object, most: int = _LONGEST) -> str:
@@ -28,4 +32,4 @@ def markdown(text: object, most: int = _LONGEST) -> str:
         >>> markdown("[a](javascript:b)")
         '\\\\[a\\\\]\\\\(javascript\\\\:b\\\\)'
     """
-    return _PUNCTUATION.sub(r"\\\1", cell(text, most))
+    return _PUNCTUATION.sub(r"\\\1", _ADDRESS.sub(rf"\1{_JOINER}", cell(text, most)))

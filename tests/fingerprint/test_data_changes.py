@@ -12,7 +12,7 @@ from data_strategies import JUNK, described
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtrack.cli.data_text import change_lines, data_text
+from gtrack.display.data_text import change_lines, data_text
 from gtrack.ops.data_changes import DataChange, data_changes, shared_rows
 from gtrack.text import clean
 

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gtrack.cli.data_text import change_label, change_lines, data_text, is_fingerprint, shared_line
 from gtrack.cli.diff_code import counts, file_lines
 from gtrack.cli.diff_rows import PARTS, both_texts, parts_of
 from gtrack.cli.standings import describe_goal
@@ -14,6 +13,7 @@ from gtrack.cli.statuses import status_mark
 from gtrack.cli.table import Heading, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
+from gtrack.display.data_text import change_label, change_lines, data_text, is_fingerprint, shared_line
 from gtrack.display.words import ago, cut, duration, plural
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState

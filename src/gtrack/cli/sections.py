@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gtrack.cli.data_text import data_label, data_text, is_fingerprint, shared_line
 from gtrack.cli.statuses import status_mark
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
+from gtrack.display.data_text import data_label, data_text, is_fingerprint, shared_line
 from gtrack.display.words import ago, cut, duration, instant, plural, size, value_text
 from gtrack.ids import SHORT, is_object_id
 from gtrack.model.artifact import Artifact
