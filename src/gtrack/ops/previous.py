@@ -31,11 +31,16 @@ def reference_of(repo: Repo, run: RunState) -> tuple[RunState, str]:
             return repo.run(f"run:{baseline}").state, "the baseline"
         except NotFoundError:
             pass
-    others = (other.state for other in repo.find(Query(experiments=(run.experiment,))))
-    before = [other for other in others if other.id != run.id and (other.started or 0) <= (run.started or 0)]
+    # Of thousands of runs nothing but the start is asked for.
+    lines = repo.facts(Query(experiments=(run.experiment,))).lines()
+    before = [
+        (moment, other)
+        for moment, other, *_ in lines
+        if isinstance(moment, int) and isinstance(other, str) and other != run.id and moment <= (run.started or 0)
+    ]
     if not before:
         raise NotFoundError(
             f"run {run.id[:SHORT]} is the first of {run.experiment!r:.80}, which has no baseline",
             hint="gtrack diff A B compares any two runs",
         )
-    return max(before, key=lambda other: (other.started or 0, other.id)), "the run before it"
+    return repo.run(f"run:{max(before)[1]}").state, "the run before it"
