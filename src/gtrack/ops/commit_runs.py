@@ -27,6 +27,7 @@ __all__ = [
     "Choice",
     "Wanted",
     "choose_configuration",
+    "is_whole",
     "run_otherwise",
     "runs_by_commit",
     "runs_of_commits",
@@ -88,7 +89,7 @@ def runs_of_commits(repo: Repo, commits: Sequence[str], wanted: Wanted) -> dict[
     by_code: dict[object, list[RunState]] = {}
     for run in sorted(found, key=lambda run: (run.started or 0, run.id)):
         began = run.code.get("commit") if wanted.dirty or run.code.get("dirty") is not True else None
-        for code in {began, run.code.get("snapshot") if _is_whole(run) else None} - {None}:
+        for code in {began, run.code.get("snapshot") if is_whole(run) else None} - {None}:
             by_code.setdefault(code, []).append(run)
     runs = {commit: _once([*by_code.get(commit, ()), *by_code.get(snapshots.get(commit), ())]) for commit in commits}
     return {commit: members for commit, members in runs.items() if members}
@@ -126,7 +127,7 @@ def _find(repo: Repo, commits: Sequence[str], snapshots: Sequence[str], wanted: 
     return [run.state for run in repo.find(Query(And(tuple(parts)), wanted.experiments))]
 
 
-def _is_whole(run: RunState) -> bool:
+def is_whole(run: RunState) -> bool:
     """Tell whether a run's snapshot is all the code that ran."""
     code, submodules = run.code, run.code.get("submodules")
     listed = submodules if isinstance(submodules, list) else []

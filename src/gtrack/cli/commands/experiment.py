@@ -81,7 +81,7 @@ def set_(
 
     What is not named stays as it is. A goal is that of one metric: with another metric it has to be said again.
     """
-    from gtrack.cli.protocol import describe_protocol, doubts
+    from gtrack.display.protocols import describe_protocol, doubts
     from gtrack.errors import UsageError
     from gtrack.ops.experiments import set_protocol
     from gtrack.ops.rivals import near_experiments, rivals
