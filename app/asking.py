@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -13,6 +12,7 @@ from gtrack._app.link import Link
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell
+from gtrack._app.shell_word import shell_word
 from gtrack.errors import GtrackError
 from gtrack.index.filter import parse
 from gtrack.index.query import Query
@@ -147,8 +147,8 @@ def without_filter(link: Link) -> Query:
 
 def shell_options(asked: Asked) -> str:
     """Return the options of ``gtrack ls`` that ask the same."""
-    parts = [f"--where {shlex.quote(asked.where)}"] if asked.where else []
-    parts += [f"--experiment {shlex.quote(name)}" for name in asked.query.experiments]
+    parts = [f"--where {shell_word(asked.where)}"] if asked.where else []
+    parts += [f"--experiment {shell_word(name)}" for name in asked.query.experiments]
     parts += [f"--status {status}" for status in asked.query.statuses]
     return " ".join(parts)
 

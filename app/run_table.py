@@ -11,7 +11,7 @@ import streamlit as st
 
 from gtrack._app.run_columns import RunColumn
 from gtrack._app.run_rows import Row
-from gtrack._app.safe import cell
+from gtrack._app.safe import cell, markdown
 
 __all__ = ["TableEvents", "arrow_table", "dot", "show_table"]
 
@@ -158,9 +158,9 @@ def _values(column: RunColumn) -> Any:
 
 def _shape(column: RunColumn) -> Any:
     if column.kind == "number":
-        return st.column_config.NumberColumn(column.label, help=cell(column.name, 200), format="%.5g")
+        return st.column_config.NumberColumn(column.label, help=markdown(column.name, 200), format="%.5g")
     if column.kind == "duration":
         return st.column_config.NumberColumn(column.label, format="%.1f s")
     if column.kind == "time":
         return st.column_config.DatetimeColumn(column.label, format="distance")
-    return st.column_config.TextColumn(column.label, help=cell(column.name, 200))
+    return st.column_config.TextColumn(column.label, help=markdown(column.name, 200))

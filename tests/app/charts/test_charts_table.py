@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from figure_world import HOSTILE, chart_runs, curves, runs_table
+from figure_world import chart_runs, curves, runs_table
 
 from gtrack._app.charts.bars import bar_figure
 from gtrack._app.charts.chart_run import ChartRun
 from gtrack._app.charts.curves import curve_figures
 from gtrack._app.charts.distributions import distribution_figure
 from gtrack._app.charts.figure import Figure
-from gtrack._app.charts.history import HistoryPoint, history_figure
 from gtrack._app.charts.parallel import parallel_figure
 from gtrack._app.charts.settings import CurveSettings
 from gtrack._app.charts.table import rows_of
@@ -41,8 +40,6 @@ def test_nothing_known_has_no_numbers():
 def test_names_read_as_they_are_without_markup():
     (figure,) = curve_figures(curves((0, "loss", [1, 2])), [ChartRun(f"{0:032x}", "<b>a & b</b> &lt;")])
     assert rows_of(figure)[0]["name"] == "<b>a & b</b> &lt;"
-    point = HistoryPoint("a" * 40, 0, HOSTILE, "main", values=(("r", 1.0),))
-    assert rows_of(history_figure([point], "m"))[0]["points"] == 1
 
 
 def test_a_bar_is_its_words_and_its_length():

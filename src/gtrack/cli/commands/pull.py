@@ -13,6 +13,7 @@ from gtrack.cli.invocation import Invocation
 from gtrack.cli.output import Output, emit
 from gtrack.cli.selectors import matcher
 from gtrack.clock import now_ns
+from gtrack.display.exchange import pull_remarks, pulled
 from gtrack.display.main_metrics import main_metrics
 from gtrack.display.words import plural
 from gtrack.errors import UsageError
@@ -21,7 +22,6 @@ from gtrack.model.state import RunState
 from gtrack.text import clean
 
 if TYPE_CHECKING:
-    from gtrack.ops.pull import Pulled
     from gtrack.ops.view import View
     from gtrack.reader import Repo
 
@@ -86,25 +86,9 @@ def _pull_everything(invocation: Invocation, repo: Repo) -> None:
     from gtrack.ops.pull import pull
 
     done = pull(repo.repository, interactive=invocation.interactive)
-    remote = clean(done.remote)
-    if done.tip is None and not done.checked_out:
-        invocation.say(f"{remote} has no runs yet; to send yours: gtrack push")
-    else:
-        invocation.say(f"{plural(len(done.runs), 'new run')} from {remote}" + _at(done))
-    if done.checked_out:
-        invocation.notice(
-            "the branch is checked out in a worktree and stays where it is; the runs are shown all the same"
-        )
-    if done.overwritten:
-        invocation.notice(
-            f"somebody rewrote or removed the branch at {remote}: what it held is kept here; gtrack push puts it back"
-        )
-    if done.inboxes:
-        invocation.notice(f"{plural(done.inboxes, 'inbox')} at {remote} waiting to be taken in: gtrack push")
-
-
-def _at(done: Pulled) -> str:
-    return f" ({done.tip[:SHORT]})" if done.tip else ""
+    invocation.say(pulled(done))
+    for line in pull_remarks(done):
+        invocation.notice(line)
 
 
 def _copy(

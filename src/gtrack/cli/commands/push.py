@@ -8,21 +8,19 @@ import click
 
 from gtrack.cli.command import command as declare
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.storing import ask_about_store, bar, describe_sent, remarks_on_sent
+from gtrack.cli.storing import ask_about_store, bar
 from gtrack.display.cells import to_json
+from gtrack.display.exchange import push_remarks, pushed
 from gtrack.display.words import plural
-from gtrack.ids import SHORT
 from gtrack.text import clean
 
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
     from gtrack.ops.publish_code import Question
-    from gtrack.ops.push import Pushed
 
 __all__ = ["command"]
 
 _SHOWN_FILES = 12
-_SHOWN_DROPPED = 5
 
 
 @declare("push", examples=["gtrack push", "gtrack push --code"])
@@ -61,8 +59,8 @@ def command(invocation: Invocation, *, code: bool | None, as_json: bool) -> None
             interactive=invocation.interactive,
             progress=bar(invocation),
         )
-    invocation.say(to_json(done.to_dict(), indent=2) if as_json else _outcome(done))
-    for line in _remarks(done, decided=code is not None):
+    invocation.say(to_json(done.to_dict(), indent=2) if as_json else pushed(done))
+    for line in push_remarks(done, decided=code is not None):
         invocation.notice(clean(line))
 
 
@@ -82,50 +80,3 @@ def _ask(repository: Repository, question: Question) -> bool:
     if answer in ("y", "yes", "n", "no"):
         remember(repository, answer.startswith("y"))
     return bool(answer) and "yes".startswith(answer)
-
-
-def _outcome(done: Pushed) -> str:
-    sent = describe_sent(done.objects)
-    return "\n".join([_records(done), *([sent] if sent else [])])
-
-
-def _records(done: Pushed) -> str:
-    remote = clean(done.remote)
-    if done.place == "nothing":
-        return f"{remote} has everything" if not done.objects.waiting else f"{remote} has every run"
-    what = _what(done)
-    if done.place == "inbox":
-        return f"{what} sent to this clone's inbox at {remote}, since the branch is busy; the team sees it already"
-    return f"{what} pushed to {remote}" + (f" ({done.commit[:SHORT]})" if done.commit else "")
-
-
-def _what(done: Pushed) -> str:
-    """Return what was sent: ``3 runs, with their code``."""
-    if done.runs:
-        what = plural(done.runs, "run")
-    elif done.files:
-        what = f"{plural(done.files, 'file')} about known runs"
-    else:
-        return "what waited in inboxes" if done.folded else "the runs' code"
-    versions = len(done.code.chosen)
-    return f"{what} and {plural(versions, 'version')} of the code" if versions else what
-
-
-def _remarks(done: Pushed, *, decided: bool) -> list[str]:
-    lines = []
-    if done.code.withheld and not decided:
-        count = plural(len(done.code.withheld), "version")
-        lines.append(
-            f"not published: {count} of the code with changes that {done.remote} lacks "
-            "(agree for good: git config gtrack.publishCode true; this once: gtrack push --code)"
-        )
-    if done.refused:
-        lines.append(f"{done.remote} did not take the code (refs/gtrack/code): {done.refused}")
-    if done.restored:
-        lines.append(f"{plural(done.restored, 'file')} that somebody had removed from {done.remote} went back there")
-    lines += [f"not published: {item.path}: {item.why}" for item in done.dropped[:_SHOWN_DROPPED]]
-    if len(done.dropped) > _SHOWN_DROPPED:
-        lines.append(f"and {plural(len(done.dropped) - _SHOWN_DROPPED, 'file')} more: gtrack fsck names them")
-    lines += remarks_on_sent(done.objects)
-    lines += [f"{ref} is left where it is: {why}" for ref, why in list(done.unreadable.items())[:_SHOWN_DROPPED]]
-    return lines

@@ -11,15 +11,13 @@ import click
 from gtrack.cli.command import Command
 from gtrack.cli.group import group
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.storing import terms
 from gtrack.display.cells import to_json
-from gtrack.display.words import plural, size
+from gtrack.display.stores import store_rows, terms
 from gtrack.errors import GtrackError, UsageError
 from gtrack.text import clean
 
 if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
-    from gtrack.ops.store_setup import StoreStatus
     from gtrack.store.url import Location
 
 __all__ = ["command"]
@@ -132,7 +130,7 @@ def status(invocation: Invocation, *, as_json: bool = False) -> None:
     if as_json:
         invocation.say(to_json(found.to_dict(), indent=2))
         return
-    for head, text in _rows(found):
+    for head, text in store_rows(found):
         invocation.say(f"{invocation.terminal.style(head.ljust(9), 'dim')}  {text}")
     if found.todo:
         invocation.notice(f"next: {clean(found.todo)}")
@@ -179,24 +177,3 @@ def _try(repository: Repository, location: Location) -> GtrackError | None:
 
 def _hint(error: GtrackError) -> str:
     return f" ({clean(error.hint)})" if error.hint else ""
-
-
-def _rows(found: StoreStatus) -> list[tuple[str, str]]:
-    choice = found.choice
-    rows = []
-    if choice is None:
-        text = clean(found.trouble) if found.trouble else "none: files up to 1 MiB go along to the git remote"
-        rows.append(("store", text))
-    else:
-        rows.append(("store", terms(choice)))
-        rows.append(("set by", clean(choice.source) + ("" if choice.agreed else ", to which nobody here agreed yet")))
-        if choice.team is not None:
-            rows.append(("team", f"{choice.team.shown} (to follow it: gtrack store accept)"))
-        answers = {True: "yes", False: "no", None: "not asked"}[found.reachable]
-        rows.append(("answers", answers + (f": {clean(found.trouble)}" if found.trouble else "")))
-        if found.repositories is not None:
-            rows.append(("used by", clean(", ".join(found.repositories)) or "nobody yet"))
-    waiting = f"{plural(found.waiting, 'file')} ({size(found.waiting_bytes)})" if found.waiting else "nothing"
-    rows.append(("to send", waiting))
-    rows.append(("cache", f"{plural(found.cached, 'file')} ({size(found.cached_bytes)})"))
-    return rows
