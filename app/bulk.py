@@ -10,8 +10,8 @@ import streamlit as st
 from gtrack._app.asking import Asked
 from gtrack._app.link import Link
 from gtrack._app.reading import Reading
-from gtrack._app.run_rows import Rows
 from gtrack._app.safe import markdown
+from gtrack._app.screens.runs.rows import Rows
 from gtrack._app.steps import go_to
 from gtrack.display.cells import csv_cell
 from gtrack.errors import GtrackError

@@ -12,7 +12,7 @@ from gtrack._app.options import current
 from gtrack.clock import now_ns
 from gtrack.reader import Repo
 
-__all__ = ["Reading", "forget", "reading"]
+__all__ = ["Reading", "forget", "kept", "reading"]
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from gtrack._app.login import is_admitted
-from gtrack._app.pages import PAGES, PageEntry
 from gtrack._app.parts import problem
 from gtrack._app.reading import Reading, reading
 from gtrack._app.safe import markdown
+from gtrack._app.screens import PAGES, PageEntry
 from gtrack._app.steps import take_steps
 from gtrack.errors import GtrackError
 

@@ -78,9 +78,9 @@ def _place(name: str) -> tuple[int, tuple[tuple[int, int, str], ...]]:
     return order, natural(name)
 
 
-def _beside(key: str) -> tuple[tuple[tuple[int, int, str], ...], int, tuple[tuple[int, int, str], ...]]:
+def _beside(key: str) -> tuple[tuple[tuple[int, int, str], ...], int, tuple[tuple[int, int, str], ...], str]:
     """Sort by the name without the set of data, then by the set."""
     words = _WORDS.findall(key)
     order = next((_SETS[word.casefold()] for word in words if word.casefold() in _SETS), 0)
     rest = "".join(word for word in words if word.casefold() not in _SETS)
-    return natural(rest.strip("_-/. ")), order, natural(key)
+    return natural(rest.strip("_-/. ")), order, natural(key), key

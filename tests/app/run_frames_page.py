@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from gtrack._app.one_run.console import show_console
-from gtrack._app.one_run.console_text import console_of, found_in
-from gtrack._app.one_run.sandbox import document_of_html, document_of_svg, sandboxed
+from gtrack._app.screens.run.console import show_console
+from gtrack._app.screens.run.console_text import console_of, found_in
+from gtrack._app.screens.run.sandbox import document_of_html, document_of_svg, sandboxed
 
 HOSTILE = """
 <h1 id=shown>Report</h1>

@@ -13,8 +13,8 @@ from streamlit.util import calc_hash
 
 import gtrack._app
 from gtrack._app.options import Options, use
-from gtrack._app.pages import PAGES
 from gtrack._app.reading import forget
+from gtrack._app.screens import PAGES
 
 sys.path.insert(0, str(Path(__file__).parent / "pages"))
 
@@ -55,7 +55,7 @@ def show(main: Path, page: str, path: Path, *, read_only: bool = False) -> AppTe
 
 
 def test_the_pages_that_are_tested_are_all_that_there_are() -> None:
-    modules = {path.stem for path in (MAIN.parent / "pages").glob("*.py")} - {"__init__"}
+    modules = {path.parent.name for path in (MAIN.parent / "screens").glob("*/page.py")}
     assert set(NAMES) == modules
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gtrack._app.panels.legend import LegendClick
-from gtrack._app.report_charts import hidden_after, legend_entries
-from gtrack._app.report_figures import figures_of
-from gtrack._app.report_prose import Setting, prose
-from gtrack._app.report_tables import grid_table, marked_table
+from gtrack._app.screens.reports.charts import hidden_after, legend_entries
+from gtrack._app.screens.reports.figures import figures_of
+from gtrack._app.screens.reports.prose import Setting, prose
+from gtrack._app.screens.reports.tables import grid_table, marked_table
 from gtrack.plot.charts import Axis, Chart, Series
 from gtrack.report.document import markdown, parse
 from gtrack.report.hosts import Host

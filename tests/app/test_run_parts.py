@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtrack._app.one_run.as_code import same_as_code
-from gtrack._app.one_run.changed import line_of
-from gtrack._app.one_run.changes import Item, Told, told
-from gtrack._app.one_run.choosing import neighbours
-from gtrack._app.one_run.code import checkout_commands, left_out_rows
-from gtrack._app.one_run.console_text import console_of, found_in
-from gtrack._app.one_run.data import columns_table, data_table
-from gtrack._app.one_run.folders import members_of
-from gtrack._app.one_run.grids import pairs
-from gtrack._app.one_run.kinds import audio_type, image_uri, kind_of, never_opened
-from gtrack._app.one_run.lineage_figure import lineage_figure, places
-from gtrack._app.one_run.media import media_of, step_at
-from gtrack._app.one_run.overview import metrics_table
-from gtrack._app.one_run.plotly_figure import safe_figure
-from gtrack._app.one_run.sandbox import POLICY, document_of_html, document_of_svg
-from gtrack._app.one_run.settings import DEFAULTS, TABS
 from gtrack._app.panels.encode import encode
+from gtrack._app.screens.run.as_code import same_as_code
+from gtrack._app.screens.run.changed import line_of
+from gtrack._app.screens.run.changes import Item, Told, told
+from gtrack._app.screens.run.choosing import neighbours
+from gtrack._app.screens.run.code import checkout_commands, left_out_rows
+from gtrack._app.screens.run.console_text import console_of, found_in
+from gtrack._app.screens.run.data import columns_table, data_table
+from gtrack._app.screens.run.folders import members_of
+from gtrack._app.grids import pairs
+from gtrack._app.screens.run.kinds import audio_type, image_uri, kind_of, never_opened
+from gtrack._app.screens.run.lineage_figure import lineage_figure, places
+from gtrack._app.screens.run.media import media_of, step_at
+from gtrack._app.screens.run.overview import metrics_table
+from gtrack._app.screens.run.plotly_figure import safe_figure
+from gtrack._app.screens.run.sandbox import POLICY, document_of_html, document_of_svg
+from gtrack._app.screens.run.settings import DEFAULTS, TABS
 from gtrack.media.image_files import inspect_image
 from gtrack.media.png import encode_png
 from gtrack.model.artifact import Artifact

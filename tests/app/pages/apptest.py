@@ -89,9 +89,9 @@ def _script(name: str) -> None:
     """Draw one page as the shell does: Streamlit's test of an app knows no pages that are functions."""
     import streamlit as st
 
-    from gtrack._app.pages import PAGES
     from gtrack._app.parts import problem
     from gtrack._app.reading import reading
+    from gtrack._app.screens import PAGES
     from gtrack.errors import GtrackError
 
     st.session_state["pages"] = {entry.name: st.Page(lambda: None, url_path=entry.name) for entry in PAGES}

@@ -20,21 +20,21 @@ from streamlit.testing.v1 import AppTest
 
 import gtrack
 from gtrack._app.asking import Asked
-from gtrack._app.chart_code import cli_of, python_of
-from gtrack._app.chart_curves import Preview, batches, preview_in, read_curves
-from gtrack._app.chart_figures import Drawing, figures_of, is_single, zoom_to
-from gtrack._app.chart_groups import group_names
-from gtrack._app.chart_legend import COLOUR_ONLY, Entry, hidden_after, legend_of
-from gtrack._app.chart_panels import MOST, changed, copied, moved, name_of, read_panels, removed
-from gtrack._app.chart_runs import Chosen, chosen_runs, order_of, rankings
-from gtrack._app.chart_sections import PAGE, fold_after, folds_of
-from gtrack._app.chart_tables import table_of
 from gtrack._app.charts.panel_spec import PanelSpec
 from gtrack._app.charts.settings import CurveSettings
 from gtrack._app.options import Options, use
 from gtrack._app.panels import Event
 from gtrack._app.panels.legend import LegendClick, click_of
 from gtrack._app.reading import Reading, forget, reading
+from gtrack._app.screens.charts.code import cli_of, python_of
+from gtrack._app.screens.charts.curves import Preview, batches, preview_in, read_curves
+from gtrack._app.screens.charts.figures import Drawing, figures_of, is_single, zoom_to
+from gtrack._app.screens.charts.groups import group_names
+from gtrack._app.screens.charts.legend import COLOUR_ONLY, Entry, hidden_after, legend_of
+from gtrack._app.screens.charts.panels import MOST, changed, copied, moved, name_of, read_panels, removed
+from gtrack._app.screens.charts.runs import Chosen, chosen_runs, order_of, rankings
+from gtrack._app.screens.charts.sections import PAGE, fold_after, folds_of
+from gtrack._app.screens.charts.tables import table_of
 from gtrack.cli import main
 from gtrack.errors import UsageError
 from gtrack.index.filter import parse

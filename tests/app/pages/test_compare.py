@@ -12,7 +12,7 @@ from apptest import HOSTILE, is_whole, make_repository, open_page, record, recor
 from sweep import make_sweep, states
 
 import gtrack
-from gtrack._app.pages.compare import DEFAULTS
+from gtrack._app.screens.compare.page import DEFAULTS
 from gtrack.ops.experiments import set_protocol
 
 PARTS = ("differences", "code", "charts", "parallel", "matrix", "images")

@@ -11,11 +11,11 @@ from apptest import is_whole, make_repository, open_page, record, record_hostile
 from streamlit.testing.v1 import AppTest
 
 import gtrack
-from gtrack._app.health_checks import checks_table, findings_table
-from gtrack._app.health_parts import command, typed_table
-from gtrack._app.health_push import UnansweredError, answered, push_now
-from gtrack._app.health_runs import reasons
-from gtrack._app.health_storage import kept_table
+from gtrack._app.screens.health.checks import checks_table, findings_table
+from gtrack._app.screens.health.parts import command, typed_table
+from gtrack._app.screens.health.push import UnansweredError, answered, push_now
+from gtrack._app.screens.health.runs import reasons
+from gtrack._app.screens.health.storage import kept_table
 from gtrack.ops.doctor import Check
 from gtrack.ops.fsck import Finding
 from gtrack.ops.publish_code import Question

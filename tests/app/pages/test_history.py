@@ -13,10 +13,10 @@ from apptest import HOSTILE, is_whole, make_repository, open_page, record, recor
 
 import gtrack
 from gtrack._app.charts.colours import inks
-from gtrack._app.history_axis import places_of
-from gtrack._app.history_commit import choose, params_changed
-from gtrack._app.history_figure import CUSTOM, history_figure
-from gtrack._app.history_table import commit_table
+from gtrack._app.screens.history.axis import places_of
+from gtrack._app.screens.history.commit import choose, params_changed
+from gtrack._app.screens.history.figure import CUSTOM, history_figure
+from gtrack._app.screens.history.table import commit_table
 from gtrack.model.goal import Goal
 from gtrack.model.state import RunState
 from gtrack.model.statistics import Interval, sample

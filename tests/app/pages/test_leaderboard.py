@@ -16,9 +16,9 @@ import pytest
 from apptest import HOSTILE, is_whole, make_repository, open_page, record, record_hostile, texts
 
 import gtrack
-from gtrack._app.leaderboard_figure import floor_on, leaderboard_figure
-from gtrack._app.leaderboard_protocol import changes_of
-from gtrack._app.leaderboard_table import against, row_labels
+from gtrack._app.screens.leaderboard.figure import floor_on, leaderboard_figure
+from gtrack._app.screens.leaderboard.protocol import changes_of
+from gtrack._app.screens.leaderboard.table import against, row_labels
 from gtrack._app.shell_word import shell_word
 from gtrack.index.fields import Field
 from gtrack.model.experiment import ExperimentState

@@ -10,7 +10,7 @@ import pytest
 from apptest import HOSTILE, is_whole, make_repository, open_page, record, record_hostile, texts
 
 import gtrack
-from gtrack._app.pages.reports import _built
+from gtrack._app.screens.reports.page import _built
 from gtrack.ops.experiments import set_protocol
 
 REPORT = """# Churn: which *rate*

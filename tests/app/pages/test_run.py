@@ -12,7 +12,7 @@ from apptest import HOSTILE, is_whole, make_repository, open_page, record, recor
 from streamlit.testing.v1 import AppTest
 
 import gtrack
-from gtrack._app.one_run.settings import TABS
+from gtrack._app.screens.run.settings import TABS
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_stepping_goes_from_run_to_run(one: Path) -> None:
 
 
 def test_html_is_shown_in_a_frame_in_which_nothing_runs(one: Path) -> None:
-    from gtrack._app.one_run import sandbox
+    from gtrack._app.screens.run import sandbox
 
     at = open_page("run", one, address={"id": "second", "tab": "Artifacts", "file": "reports/report.html"})
     assert is_whole(at)

@@ -1,1 +1,0 @@
-"""The page of one run, a part of it in each module."""

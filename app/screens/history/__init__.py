@@ -1,0 +1,1 @@
+"""The page of a metric along the code's history."""

@@ -1,0 +1,189 @@
+"""The page of runs: filter, choose columns, sort, group, select, and go on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gtrack._app.asking import Asked, ask, filter_bar, overview, python_filter, shell_options
+from gtrack._app.bulk import bulk_bar
+from gtrack._app.charts.colours import inks
+from gtrack._app.header import header
+from gtrack._app.link import Link, Setting, saved_settings
+from gtrack._app.parts import empty_state, problem, remark
+from gtrack._app.reading import Reading, reading
+from gtrack._app.run_columns import columns_of, usual_columns
+from gtrack._app.safe import cell
+from gtrack._app.screens.runs.groups import show_groups
+from gtrack._app.screens.runs.rows import PAGE, Rows, rows_of
+from gtrack._app.screens.runs.sparks import sparks_of
+from gtrack._app.screens.runs.table import TableEvents, arrow_table, show_table
+from gtrack._app.steps import go_to_run, part
+from gtrack.display.goals import Goals
+from gtrack.errors import GtrackError
+from gtrack.index.query import Query
+
+__all__ = ["page"]
+
+DEFAULTS: dict[str, Setting] = {
+    "sort": "",
+    "falling": True,
+    "page": 1,
+    "columns": (),
+    "group": "",
+    "nested": True,
+    "open": (),
+    "plain": False,
+}
+_TICK = 1.5
+"""Seconds between looks at what has changed."""
+_WELCOME = (
+    "gtrack run -p lr=0.1 -- python train.py --lr {lr}     # record a run of any program",
+    "gtrack log accuracy=0.91 -p lr=0.1                     # or values you have already",
+    "gtrack demo                                            # or look at runs that are there",
+)
+
+
+def page(now: Reading) -> None:
+    """Show the runs."""
+    saved, trouble = saved_settings(now.repo, "runs")
+    link = Link("runs", DEFAULTS, saved)
+    asked = _asked(link)
+    header(now, "Runs", link, *_code(link, asked))
+    if trouble:
+        problem(trouble)
+    if overview(now).total:
+        filter_bar(now, link)
+        _tools(now, link)
+    _table(link)
+
+
+def _asked(link: Link) -> Asked | None:
+    try:
+        return ask(link)
+    except GtrackError:
+        return None  # said beside the filter
+
+
+def _code(link: Link, asked: Asked | None) -> tuple[str, str]:
+    asked = asked or Asked(Query(), valid=False)
+    sort = _sort(link)
+    ls = ["gtrack ls", shell_options(asked), f"--sort '{sort}'" if sort else ""]
+    if link["group"]:
+        ls.append(f"--group-by '{link['group']}'")
+    arguments = [python_filter(asked), f"order_by={sort!r}" if sort else "", f"max_results={PAGE}"]
+    python = f"import gtrack\n\nruns = gtrack.search_runs({', '.join(filter(None, arguments))})\nruns.to_pandas()"
+    return " ".join(filter(None, ls)), python
+
+
+def _sort(link: Link) -> str:
+    return f"{'-' if link['falling'] else ''}{link['sort']}" if link["sort"] else ""
+
+
+def _tools(now: Reading, link: Link) -> None:
+    """Show what changes how runs are shown, not which."""
+    fields = overview(now).fields
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = lambda name: cell(name, 80) or "Newest first"  # noqa: E731
+        st.selectbox("Sort by", ["", *fields], format_func=by, width=260, **link.widget("sort"))
+        st.toggle("Falling", disabled=not link["sort"], **link.widget("falling"))
+        groups = ["", "configuration", *(name for name in fields if not name.startswith("metrics."))]
+        of = lambda name: cell(name, 80) or "Nothing"  # noqa: E731
+        st.selectbox("Group by", groups, format_func=of, width=260, **link.widget("group"))
+        with st.popover("Columns", icon=":material/view_column:"):
+            st.multiselect(
+                "Columns, in order",
+                list(dict.fromkeys([*link["columns"], *fields])),
+                format_func=lambda name: cell(name, 80),
+                placeholder="The usual ones",
+                **link.widget("columns"),
+            )
+        st.toggle("Nest children", help="Show children below their parents", **link.widget("nested"))
+
+
+@part(every=_TICK)
+def _table(link: Link) -> None:
+    """Show the table, again and again: live runs move in it."""
+    with reading() as now:
+        _table_of(now, link)
+
+
+def _table_of(now: Reading, link: Link) -> None:
+    if not overview(now).total:
+        empty_state("No runs yet", "Record the first one in this repository, and it appears here by itself.", _WELCOME)
+        return
+    asked = _asked(link)
+    if asked is None:
+        return
+    if link["group"]:
+        show_groups(now, link, asked)
+        return
+    nested = bool(link["nested"]) and not asked.where
+    try:
+        rows = rows_of(now, asked, sort=_sort(link), page=max(1, link["page"]), nested=nested, opened=link["open"])
+    except GtrackError as error:
+        problem(error)
+        return
+    if not rows.rows:
+        remark("No run matches.")
+        return
+    bulk_bar(now, link, asked, rows)
+    _show(now, link, rows)
+    _pager(link, rows)
+
+
+def _show(now: Reading, link: Link, rows: Rows) -> None:
+    runs = rows.runs
+    ids = [run.id for run in runs]
+    protocol = Goals(now.repo).protocol(runs)
+    first = None if protocol is None else protocol.metric
+    names = list(link["columns"]) or now.kept("columns", tuple(ids), lambda: usual_columns(runs, first))
+    columns = columns_of(names, runs)
+    spark, sparks = sparks_of(now, runs, first)
+    ink = inks(run.id for run in sorted(runs, key=lambda run: (run.started or 0, run.id)))
+    table = arrow_table(
+        rows.rows,
+        columns,
+        colours={run_id: one.colour for run_id, one in ink.items()},
+        hidden=link["hidden"],
+        sparks=sparks,
+    )
+    if link["plain"]:
+        st.table(table)
+        return
+    show_table(
+        table,
+        columns,
+        selected=[number for number, run_id in enumerate(ids) if run_id in link["runs"]],
+        on_select=lambda chosen: _select(link, ids, chosen),
+        events=TableEvents(
+            lambda row: go_to_run(ids[row]),
+            lambda row: link.put(open=_toggled(link["open"], ids[row])),
+            lambda row: link.put(hidden=_toggled(link["hidden"], ids[row])),
+        ),
+        spark=spark,
+    )
+
+
+def _select(link: Link, ids: Sequence[str], rows: Sequence[int]) -> None:
+    here = set(ids)
+    chosen = [ids[row] for row in rows if row < len(ids)]
+    link.put(runs=(*(run_id for run_id in link["runs"] if run_id not in here), *chosen))
+
+
+def _toggled(ids: Sequence[str], run_id: str) -> tuple[str, ...]:
+    return tuple(one for one in ids if one != run_id) if run_id in ids else (*ids, run_id)
+
+
+def _pager(link: Link, rows: Rows) -> None:
+    pages = max(1, -(-rows.total // PAGE))
+    at = min(max(1, link["page"]), pages)
+    first = (at - 1) * PAGE + 1
+    noun = "runs at the top" if rows.nested else "runs"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        back, on = (lambda: link.put(page=at - 1)), (lambda: link.put(page=at + 1))
+        st.button("Back", icon=":material/chevron_left:", disabled=at == 1, on_click=back)
+        st.caption(f"{first:,} to {min(at * PAGE, rows.total):,} of {rows.total:,} {noun}", width="content")
+        st.button("Next", icon=":material/chevron_right:", disabled=at == pages, on_click=on)
+        st.toggle("As an HTML table", help="For screen readers", **link.widget("plain"))

@@ -1,0 +1,166 @@
+"""The table of runs as Streamlit shows it: cells, headings, and what a click on one of them means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import streamlit as st
+
+from gtrack._app.run_columns import RunColumn
+from gtrack._app.safe import cell, markdown
+from gtrack._app.screens.runs.rows import Row
+
+__all__ = ["TableEvents", "arrow_table", "dot", "show_table"]
+
+_KEY = "runs.table"
+_INDENT = "\u2003"
+
+
+def dot(colour: str, *, shown: bool) -> str:
+    """Return an image of a run's colour: a disc where its curves are drawn, a ring where they are hidden."""
+    fill = f"fill='{colour}'" if shown else f"fill='none' stroke='{colour}' stroke-width='2'"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' width='16' height='16'><circle cx='8' cy='8' r='6' {fill}/></svg>"
+    return f"data:image/svg+xml,{quote(svg)}"
+
+
+def arrow_table(
+    rows: Sequence[Row],
+    columns: Sequence[RunColumn],
+    *,
+    colours: Mapping[str, str],
+    hidden: Iterable[str],
+    sparks: Mapping[str, list[float]] | None,
+) -> pa.Table:
+    """Return the table: the eye, the name, what unfolds, then the columns, then a curve.
+
+    Args:
+        rows: The rows.
+        columns: The columns that were chosen.
+        colours: The colour of each run, by its id.
+        hidden: The ids of runs whose curves are not drawn.
+        sparks: The values of a curve for each run, by its id; None for no such column.
+    """
+    away = set(hidden)
+    table: dict[str, Any] = {
+        " eye": pa.array([dot(colours[row.run.id], shown=row.run.id not in away) for row in rows], pa.string()),
+        " name": pa.array([_name(row) for row in rows], pa.string()),
+    }
+    if any(row.children for row in rows):
+        table[" unfold"] = pa.array([_fold(row) for row in rows], pa.string())
+    for column in columns:
+        table[column.name] = _values(column)
+    if sparks is not None:
+        table[" spark"] = pa.array([sparks.get(row.run.id) for row in rows], pa.list_(pa.float64()))
+    return pa.table(table)
+
+
+class TableEvents:
+    """What somebody does in the table, as functions of the row's number."""
+
+    def __init__(
+        self, on_open: Callable[[int], None], on_unfold: Callable[[int], None], on_eye: Callable[[int], None]
+    ) -> None:
+        self.on_open, self.on_unfold, self.on_eye = on_open, on_unfold, on_eye
+
+
+def show_table(
+    table: pa.Table,
+    columns: Sequence[RunColumn],
+    *,
+    selected: Sequence[int],
+    on_select: Callable[[list[int]], None],
+    events: TableEvents,
+    spark: str,
+) -> None:
+    """Show the table.
+
+    Args:
+        table: What :func:`arrow_table` returned.
+        columns: The same columns.
+        selected: The numbers of the selected rows.
+        on_select: Is told which rows are selected.
+        events: What a click does.
+        spark: The metric whose curve is shown.
+    """
+    st.session_state[_KEY] = {"selection": {"rows": list(selected), "columns": [], "cells": []}}
+
+    def chosen() -> None:
+        found = st.session_state[_KEY]["selection"]
+        eyes = [row for row, name in found["cells"] if name == " eye"]
+        for row in eyes[:1]:
+            events.on_eye(row)
+        if not found["cells"]:
+            on_select(list(found["rows"]))
+
+    def clicked(key: str, act: Callable[[int], None]) -> None:
+        click = st.session_state.get(key)
+        if click is not None:
+            act(int(click["row"]))
+
+    shape: dict[str, Any] = {
+        " eye": st.column_config.ImageColumn("", width=36, pinned=True, help="Click to hide a run's curves in charts"),
+        " name": st.column_config.ButtonColumn(
+            "name",
+            width=220,
+            pinned=True,
+            type="tertiary",
+            alignment="left",
+            key=f"{_KEY}.open",
+            on_click=clicked,
+            args=(f"{_KEY}.open", events.on_open),
+        ),
+        " unfold": st.column_config.ButtonColumn(
+            "children",
+            width=80,
+            pinned=True,
+            type="tertiary",
+            key=f"{_KEY}.unfold",
+            on_click=clicked,
+            args=(f"{_KEY}.unfold", events.on_unfold),
+        ),
+        " spark": st.column_config.LineChartColumn(cell(spark, 40), width=120),
+    }
+    for column in columns:
+        shape[column.name] = _shape(column)
+    present = set(table.column_names)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={name: shown for name, shown in shape.items() if name in present},
+        key=_KEY,
+        on_select=chosen,
+        selection_mode=["multi-row", "single-cell"],
+        height=min(680, 38 + 35 * max(1, table.num_rows)),
+        row_height=35,
+        alt=f"{table.num_rows} runs",
+    )
+
+
+def _name(row: Row) -> str:
+    mark = "⚑ " if row.baseline else ""
+    name = cell(row.run.name, 120).replace(":", "\u2236")  # else :material/...: would become an icon
+    return f"{_INDENT * row.depth}{'└ ' if row.depth else ''}{mark}{name}"
+
+
+def _fold(row: Row) -> str:
+    return f"{'▾' if row.open else '▸'} {row.children:,}" if row.children else ""
+
+
+def _values(column: RunColumn) -> Any:
+    if column.kind == "time":
+        return pa.array(column.values, pa.timestamp("us", tz="UTC"))
+    kind = pa.float64() if column.kind in ("number", "duration") else pa.string()
+    return pa.array(column.values, kind)
+
+
+def _shape(column: RunColumn) -> Any:
+    if column.kind == "number":
+        return st.column_config.NumberColumn(column.label, help=markdown(column.name, 200), format="%.5g")
+    if column.kind == "duration":
+        return st.column_config.NumberColumn(column.label, format="%.1f s")
+    if column.kind == "time":
+        return st.column_config.DatetimeColumn(column.label, format="distance")
+    return st.column_config.TextColumn(column.label, help=markdown(column.name, 200))
