@@ -109,6 +109,13 @@ def test_imports_point_downwards(module: str) -> None:
         assert not upwards or allowed, f"{module} imports {imported}"
 
 
+def test_the_dashboard_and_the_command_line_do_without_each_other() -> None:
+    for module, tree in ALL.items():
+        other = {"_app": "cli", "cli": "_app"}.get(module.split(".")[1] if "." in module else "")
+        reached = {name for name, _ in imports_of(tree) if other and name.startswith(f"gtrack.{other}")}
+        assert not reached or module == "gtrack.cli.commands.ui", f"{module} imports {reached}"
+
+
 def test_every_module_is_in_a_layer() -> None:
     assert {module.split(".")[1] for module in ALL if "." in module} <= set(LEVEL)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gtrack.cli.console import ConsoleText
+from gtrack.display.console import ConsoleText
 
 __all__ = ["Console", "Found", "console_of", "found_in"]
 

@@ -11,6 +11,7 @@ from gtrack._app.parts import empty_state
 from gtrack._app.reading import kept
 from gtrack._app.screens.run.curves import curves_of
 from gtrack._app.screens.run.subject import Subject
+from gtrack.display.system_use import use_in_words
 
 __all__ = ["machine_tab"]
 
@@ -19,8 +20,6 @@ _ABOVE = 3
 
 def machine_tab(subject: Subject) -> None:
     """Show the tab."""
-    from gtrack.cli.system import system_section
-
     # What is measured comes without the run's metrics: a live run is read each time.
     key = (*subject.version, subject.now.mark if subject.run.state.live else "", "system")
     table = kept(key, subject.run.system)
@@ -39,5 +38,4 @@ def machine_tab(subject: Subject) -> None:
         figure_table(figure)
     else:
         panels([figure], key="run.system", columns=1)
-    rows = system_section(use).rows
-    facts([(name, value) for name, value in rows], plain=bool(subject.link["plain"]), alt="Means and peaks")
+    facts(list(use_in_words(use)), plain=bool(subject.link["plain"]), alt="Means and peaks")

@@ -13,6 +13,7 @@ from gtrack._app.safe import cell, markdown
 from gtrack._app.screens.run.changed import changed
 from gtrack._app.screens.run.subject import Subject
 from gtrack.display.goals import Goals
+from gtrack.display.system_use import use_in_words
 from gtrack.display.words import instant, plural, value_text
 from gtrack.model.goal import Goal
 from gtrack.model.nested import flatten
@@ -120,13 +121,10 @@ def _metrics(subject: Subject, *, plain: bool) -> None:
 
 
 def _system(subject: Subject, *, plain: bool) -> None:
-    from gtrack.cli.system import system_section
-
     if subject.state.live:
         return  # means of what is being measured: the tab of the machine draws it
     use = subject.now.kept("system use", subject.version, lambda: dict(subject.run.system_use))
-    rows = system_section(use).rows
-    _titled("Machine", [(name, value) for name, value in rows], plain=plain)
+    _titled("Machine", list(use_in_words(use)), plain=plain)
 
 
 def _titled(title: str, items: list[tuple[str, object]], *, plain: bool) -> None:

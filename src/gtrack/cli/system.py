@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from gtrack.capture.system import PREFIX
 from gtrack.cli.sections import Section
-from gtrack.display.words import plural, value_text
+from gtrack.display.system_use import short_number, use_in_words
+from gtrack.display.words import plural
 from gtrack.errors import NotFoundError, UsageError
 from gtrack.ids import SHORT
 from gtrack.text import clean
@@ -31,14 +32,6 @@ _MAIN = (
 )
 """What is drawn when nobody says what."""
 _MOST_CHARTS = 12
-_WORDS = {
-    "cpu_utilization_percentage": ("CPU of the machine", "%"),
-    "process_cpu_percentage": ("CPU of the run", "% of a processor"),
-    "system_memory_usage_percentage": ("memory of the machine", "%"),
-    "process_memory_rss_megabytes": ("memory of the run", "MB"),
-    "gpu_utilization_percentage": ("GPU", "%"),
-    "gpu_memory_usage_megabytes": ("memory of a GPU", "MB"),
-}
 _HINT = "the machine is measured every 5 seconds while a run lives, unless system_metrics is off"
 
 
@@ -99,13 +92,11 @@ def system_section(use: Mapping[str, Use], metrics: Sequence[SystemMetric] | Non
     """
     if metrics is not None:
         rows = [
-            [clean(m.key.removeprefix(PREFIX)), *map(_short, (m.last, m.min, m.mean, m.max)), f"{m.points:,}"]
+            [clean(m.key.removeprefix(PREFIX)), *map(short_number, (m.last, m.min, m.mean, m.max)), f"{m.points:,}"]
             for m in metrics
         ]
         return Section("System", rows, ("metric", "last", "min", "mean", "max", "points"))
-    told = [(_WORDS[name], use[name]) for name in _WORDS if name in use]
-    rows = [[words, f"mean {_short(one.mean)}, peak {_short(one.max)} {unit}"] for (words, unit), one in told]
-    return Section("System", rows)
+    return Section("System", [list(pair) for pair in use_in_words(use)])
 
 
 def drawn_system(
@@ -158,8 +149,3 @@ def _chosen(patterns: Sequence[str], known: Sequence[str]) -> list[str]:
             )
         chosen.update(dict.fromkeys(found))
     return list(chosen)
-
-
-def _short(value: float) -> str:
-    """Return a value with as many digits as are worth reading."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else value_text(float(f"{value:.3g}"))

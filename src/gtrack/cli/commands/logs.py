@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.console import ConsoleText, Shown, last_lines
 from gtrack.cli.invocation import Invocation
 from gtrack.cli.selectors import selector_argument
 from gtrack.cli.terminal import write
+from gtrack.display.console import ConsoleText, Shown, last_lines
 from gtrack.errors import GtrackError, NotFoundError
 from gtrack.ids import SHORT
 

@@ -7,8 +7,8 @@ import zlib
 import click
 
 from gtrack.cli.command import command as declare
-from gtrack.cli.console import ConsoleText
 from gtrack.cli.invocation import Invocation
+from gtrack.display.console import ConsoleText
 
 __all__ = ["command"]
 
