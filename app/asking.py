@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -18,8 +19,12 @@ from gtrack.index.filter import parse
 from gtrack.index.query import Query
 from gtrack.index.suggest import unknown_keys
 from gtrack.model.state import STATUSES
+from gtrack.ops.facts import RunFacts
 
 __all__ = ["Asked", "Overview", "ask", "filter_bar", "overview", "python_filter", "shell_options", "without_filter"]
+
+
+_MOST_BESTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +56,28 @@ class Overview:
         statuses: The statuses, likewise.
         keys: The metrics, params and tags, each with the number of runs that have it.
         total: How many runs there are.
+        bests: The best values of the metrics whose goal was declared, as fields.
     """
 
     experiments: dict[str, int]
     statuses: dict[str, int]
     keys: dict[str, dict[str, int]]
     total: int
+    bests: tuple[str, ...] = ()
 
     @property
     def fields(self) -> list[str]:
         """What a filter can ask for, as it is written there."""
         from gtrack.index.fields import Field
 
-        keyed = [str(Field(scope, key)) for scope in ("metrics", "params", "tags") for key in self.keys[scope]]
+        return [*self.bests, *(str(Field("metrics", key)) for key in self.keys["metrics"]), *self.unmeasured]
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Those that are no metrics: what runs can be grouped by."""
+        from gtrack.index.fields import Field
+
+        keyed = [str(Field(scope, key)) for scope in ("params", "tags") for key in self.keys[scope]]
         return [*keyed, "name", "status", "experiment", "started", "duration", "author", "group", "parent", "branch"]
 
 
@@ -78,9 +92,18 @@ def overview(now: Reading) -> Overview:
             {status: facts.statuses[status] for status in STATUSES if facts.statuses[status]},
             keys,
             facts.total,
+            tuple(_bests(facts)),
         )
 
     return now.kept("overview", (), answer)
+
+
+def _bests(facts: RunFacts) -> Iterator[str]:
+    from gtrack.index.fields import Field
+
+    for key in sorted(set[str]().union(*facts.declared.values()))[:_MOST_BESTS]:
+        if (goal := facts.declared_goal(key)) is not None:
+            yield str(Field("metrics", key, goal))
 
 
 def ask(link: Link) -> Asked:

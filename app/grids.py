@@ -11,10 +11,10 @@ import streamlit as st
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.table import rows_of
 from gtrack._app.safe import cell, markdown
-from gtrack.display.words import value_text
+from gtrack.display.words import instant, value_text
 from gtrack.text import clean
 
-__all__ = ["facts", "figure_table", "grid", "pairs"]
+__all__ = ["facts", "figure_table", "grid", "html_table", "pairs", "texts_of"]
 
 _LONGEST = 2_000
 _ROWS = 14
@@ -53,7 +53,7 @@ def grid(
         on_row: Is told the number of a row that was chosen.
     """
     if plain:
-        st.table(_texts(table))
+        html_table(table, alt=alt)
         return
     height = 38 + 35 * min(max(table.num_rows, 1), rows)
     more: dict[str, Any] = {}
@@ -66,7 +66,8 @@ def grid(
                 act(int(found[0]))
 
         more = {"key": key, "on_select": chosen, "selection_mode": "single-row"}
-    st.dataframe(table, hide_index=True, height=height, row_height=35, column_config=config, alt=alt, **more)
+    more |= {"column_config": config, "placeholder": "", "alt": alt}
+    st.dataframe(table, hide_index=True, height=height, row_height=35, **more)
 
 
 def facts(items: Sequence[tuple[str, object]], *, plain: bool, alt: str) -> None:
@@ -81,18 +82,37 @@ def figure_table(figure: Figure) -> None:
     st.markdown(f"**{markdown(figure.title)}**")
     rows = rows_of(figure)
     if rows:
-        st.table(_texts(pa.Table.from_pylist(rows)))
+        html_table(pa.Table.from_pylist(rows), alt=figure.title)
     if figure.note:
         st.caption(markdown(figure.note))
 
 
-def _texts(table: pa.Table) -> pa.Table:
-    """Return a table of texts in which Streamlit, which reads Markdown in cells, finds none."""
+def html_table(table: pa.Table, *, alt: str, without: Sequence[str] = ()) -> None:
+    """Show a table as HTML, for screen readers: what is in it is text, whatever it says.
 
-    def text(value: object) -> str:
-        if value is None:
-            return ""
-        return markdown(f"{value:.6g}" if isinstance(value, float) else value, _LONGEST)
+    Args:
+        table: It.
+        alt: What it holds, in words.
+        without: Columns that are pictures.
+    """
+    st.table(texts_of(table.drop_columns([name for name in without if name in table.column_names])), alt=cell(alt, 200))
 
-    columns = [pa.array([text(value) for value in column.to_pylist()], pa.string()) for column in table.columns]
-    return pa.table(columns, names=[markdown(name) for name in table.column_names])
+
+def texts_of(table: pa.Table) -> pa.Table:
+    """Return a table of texts in which Streamlit, which reads Markdown in cells and heads, finds none."""
+    columns = [pa.array(map(_text, _values(column)), pa.string()) for column in table.columns]
+    return pa.table(columns, names=[markdown(name.strip()) for name in table.column_names])
+
+
+def _values(column: pa.ChunkedArray) -> list[object]:
+    if not pa.types.is_timestamp(column.type):
+        return column.to_pylist()  # type: ignore[no-any-return]
+    # What a run says of its time can be further off than Python's dates go.
+    times = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if time is None else instant(time) for time in times]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return markdown(f"{value:.6g}" if isinstance(value, float) else value, _LONGEST)

@@ -92,6 +92,13 @@ class Link:
         self._view = view
         self.write()
 
+    def unname(self) -> None:
+        """Say in the address what the saved view said: the page stays as it is without it."""
+        shown = {name: self[name] for name in self._own}
+        self.defaults = dict(self._own)
+        self._view = ""
+        self.put(**shown)
+
     def widget(self, name: str) -> dict[str, Any]:
         """Return the arguments that make a widget show a setting and change it."""
         key = f"{self.page}.{name}"

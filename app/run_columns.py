@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gtrack._app.safe import cell
-from gtrack.display.main_metrics import main_metrics
+from gtrack.display.main_metrics import main_metrics, metric_goals
 from gtrack.display.words import value_text
 from gtrack.errors import GtrackError
 from gtrack.index.fields import Field, Type, read_field
@@ -44,6 +44,8 @@ class RunColumn:
 def usual_columns(runs: Sequence[RunState], first: str | None = None) -> list[str]:
     """Return the columns to show when nobody has chosen: facts, main metrics, and params in which the runs differ.
 
+    As in ``gtrack ls``, a metric whose goal was declared is shown by its best value.
+
     Args:
         runs: The runs that are shown.
         first: The metric by which their experiment is compared.
@@ -51,7 +53,8 @@ def usual_columns(runs: Sequence[RunState], first: str | None = None) -> list[st
     metrics = main_metrics(runs, _MOST_METRICS)
     if first is not None:
         metrics = [first, *(key for key in metrics if key != first)][:_MOST_METRICS]
-    named = [str(Field("metrics", key)) for key in metrics]
+    goals = metric_goals(runs)
+    named = [str(Field("metrics", key, goals.get(key, "last"))) for key in metrics]
     named += [str(Field("params", key)) for key in _varying(runs)[:_MOST_PARAMS]]
     several = len({run.experiment for run in runs}) > 1
     facts = [name for name in FACTS if name != "experiment" or several]
@@ -72,7 +75,7 @@ def columns_of(names: Iterable[str], runs: Sequence[RunState]) -> list[RunColumn
 
 def _column(name: str, field: Field, runs: Sequence[RunState]) -> RunColumn:
     found = [_first(field, run) for run in runs]
-    label = cell(name if field.scope == "attributes" else name.partition(".")[2] if "(" not in name else name, 60)
+    label = _label(name, field)
     if name == "status":
         return RunColumn(name, label, "text", [_status(run) for run in runs])
     if field.type is Type.TIME:
@@ -86,6 +89,12 @@ def _column(name: str, field: Field, runs: Sequence[RunState]) -> RunColumn:
     if all(value is None or _is_number(value) for value in found):
         return RunColumn(name, label, "number", [None if value is None else float(value) for value in found])
     return RunColumn(name, label, "text", [None if value is None else cell(value_text(value), 200) for value in found])
+
+
+def _label(name: str, field: Field) -> str:
+    if field.scope == "metrics" and field.aggregate != "last":
+        return f"{cell(field.key, 60)} {field.aggregate}"
+    return cell(name if field.scope == "attributes" else name.partition(".")[2], 60)
 
 
 def _first(field: Field, run: RunState) -> Any:

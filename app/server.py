@@ -8,14 +8,14 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gtrack._app.assets import Asset, assets, plotly_url
 from gtrack._app.options import Options, use
-from gtrack._app.server_guard import Guard, names_of
+from gtrack._app.server_guard import Guard, name_of, names_of
 from gtrack._app.server_settings import settings
 from gtrack.errors import ConflictError, MissingExtraError, UsageError
 
@@ -39,6 +39,7 @@ def serve(
     options: Options,
     *,
     host: str = HOST,
+    names: Iterable[str] = (),
     port: int | None = None,
     browser: bool = True,
     started: Callable[[str], None] | None = None,
@@ -49,6 +50,7 @@ def serve(
     Args:
         options: What the pages show.
         host: The address to listen on.
+        names: Names that it answers to besides that address, such as that of a proxy in front.
         port: The port to listen on; by default the first free one from 8501 on.
         browser: Open it in the user's browser, if there is one.
         started: Called with the dashboard's address as soon as it answers.
@@ -57,7 +59,7 @@ def serve(
     Raises:
         MissingExtraError: Streamlit or plotly is not installed.
         ConflictError: The port is in use.
-        UsageError: This machine has no such address, or the port is not for everybody.
+        UsageError: This machine has no such address, the port is not for everybody, or a name is none.
     """
     try:
         from starlette.middleware import Middleware
@@ -66,6 +68,7 @@ def serve(
     except ImportError:
         raise MissingExtraError("streamlit", "ui") from None
     plotly_url()  # that it is missing is said before anything starts
+    more = frozenset(map(name_of, names))
     port = free_port(host, port)
     use(options)
 
@@ -75,7 +78,7 @@ def serve(
         yield
 
     own = frozenset({socket.gethostname().lower()})
-    guard = Middleware(Guard, names=names_of(host), own=own)
+    guard = Middleware(Guard, names=names_of(host), own=own, more=more)
     app = App(script, lifespan=living, routes=_routes(), middleware=[guard])
     with _as_script(script):
         app.run(config=settings(host, port))

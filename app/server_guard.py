@@ -8,6 +8,7 @@ request that says which page it comes from has to come from ours.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hashlib
 import ipaddress
@@ -17,14 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from gtrack.errors import UsageError
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Guard", "is_loopback", "names_of", "policy"]
+__all__ = ["Guard", "is_loopback", "name_of", "names_of", "policy"]
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _WILDCARD = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared with, not bound to
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -46,6 +50,25 @@ def names_of(host: str) -> frozenset[str] | None:
         The names in lower case; None where the server listens on every address: IP addresses and this machine's name.
     """
     return None if host in _WILDCARD else _LOOPBACK | {host.strip("[]").lower()}
+
+
+def name_of(text: str) -> str:
+    """Return a further name that a server is to answer to, as browsers send it.
+
+    Raises:
+        UsageError: It is not the name of a machine.
+
+    Example:
+        >>> name_of("GTrack.example.org.")
+        'gtrack.example.org'
+    """
+    name = text.strip().rstrip(".").lower()
+    if not name.isascii():
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("idna").decode()
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{text!r:.80} is not the name of a machine", hint="gtrack ui --name gtrack.example.org")
+    return name
 
 
 @functools.lru_cache(maxsize=64)
@@ -91,12 +114,20 @@ class Guard:
         app: What is guarded.
         names: The names that the server answers to, as :func:`names_of` returns them.
         own: This machine's names, for a server that listens on every address.
+        more: Names that it answers to besides, as :func:`name_of` returns them.
     """
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None, own: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        names: frozenset[str] | None,
+        own: frozenset[str] = frozenset(),
+        more: frozenset[str] = frozenset(),
+    ) -> None:
         self._app = app
-        self._names = names
-        self._own = _LOOPBACK | own
+        self._names = None if names is None else names | more
+        self._own = _LOOPBACK | own | more
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""

@@ -29,11 +29,22 @@ def show() -> None:
     if not is_admitted():
         return
     pages = [
-        st.Page(_Guarded(entry), title=entry.title, icon=entry.icon, url_path=entry.name, default=number == 0)
+        st.Page(
+            _Guarded(entry),
+            title=entry.title,
+            icon=entry.icon,
+            url_path=entry.name if number else "home",
+            default=number == 0,
+        )
         for number, entry in enumerate(PAGES)
     ]
     st.session_state["pages"] = {entry.name: page for entry, page in zip(PAGES, pages, strict=True)}
-    chosen = st.navigation(pages, position="sidebar")
+    # The first page has no name in its address; who types one finds it all the same.
+    first = PAGES[0]
+    named = st.Page(_Guarded(first), title=first.title, url_path=first.name, visibility="hidden")
+    chosen = st.navigation([*pages, named], position="sidebar")
+    if chosen == named:
+        st.switch_page(pages[0], query_params=st.query_params.to_dict())
     take_steps()
     chosen.run()
 

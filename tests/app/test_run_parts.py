@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gtrack._app.grids import pairs
 from gtrack._app.panels.encode import encode
 from gtrack._app.screens.run.as_code import same_as_code
 from gtrack._app.screens.run.changed import line_of
@@ -20,7 +21,6 @@ from gtrack._app.screens.run.code import checkout_commands, left_out_rows
 from gtrack._app.screens.run.console_text import console_of, found_in
 from gtrack._app.screens.run.data import columns_table, data_table
 from gtrack._app.screens.run.folders import members_of
-from gtrack._app.grids import pairs
 from gtrack._app.screens.run.kinds import audio_type, image_uri, kind_of, never_opened
 from gtrack._app.screens.run.lineage_figure import lineage_figure, places
 from gtrack._app.screens.run.media import media_of, step_at

@@ -19,7 +19,7 @@ from browser import SOURCE, serve_command, serving
 
 from gtrack._app.assets import assets, panels_url, plotly_url
 from gtrack._app.server import free_port, url_of
-from gtrack._app.server_guard import Guard, is_loopback, names_of
+from gtrack._app.server_guard import Guard, is_loopback, name_of, names_of
 from gtrack.errors import ConflictError, UsageError
 
 PAGE = Path(__file__).parent / "panels" / "panels_page.py"
@@ -203,3 +203,22 @@ def test_what_everybody_can_reach_is_told_from_what_only_this_machine_can():
 def test_a_server_answers_to_the_name_that_it_was_given(listening, host, ours):
     guard = Guard(None, names=names_of(listening), own=frozenset({"me"}))  # type: ignore[arg-type]
     assert guard._is_ours(host) is ours
+
+
+@pytest.mark.parametrize("listening", ["127.0.0.1", "0.0.0.0", "box.local"])
+def test_a_server_answers_to_further_names_that_it_was_told_and_to_no_others(listening):
+    more = frozenset({name_of("GTrack.example.org."), name_of("bücher.example")})
+    guard = Guard(None, names=names_of(listening), own=frozenset({"me"}), more=more)  # type: ignore[arg-type]
+    for host in ("gtrack.example.org", "GTRACK.example.org:443", "xn--bcher-kva.example", "localhost:8501"):
+        assert guard._is_ours(host), host
+    for host in ("example.org", "a.gtrack.example.org", "gtrack.example.org.evil.example", "evil@gtrack.example.org"):
+        assert not guard._is_ours(host), host
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "https://gtrack.example.org", "a b", "gtrack.example.org:443", "*", "a/b", "a@b", "\x1b[2J", "-a"]
+)
+def test_what_is_no_name_of_a_machine_is_refused(text):
+    with pytest.raises(UsageError, match="is not the name of a machine") as caught:
+        name_of(text)
+    assert "\x1b" not in str(caught.value)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtrack.cli.columns import all_columns, metric_column, run_columns
-from gtrack.cli.console import ConsoleText, Shown, last_lines
+from gtrack.display.console import ConsoleText, Shown, last_lines
 from gtrack.cli.output import markdown_table
 from gtrack.cli.sections import run_sections
 from gtrack.cli.table import Heading, display_width, render_table

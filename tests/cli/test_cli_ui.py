@@ -59,6 +59,12 @@ def test_an_address_that_others_reach_is_named_with_what_they_can_do(project, se
     assert "everybody" not in project.gtrack("ui", "--host", "::1").err
 
 
+def test_further_names_are_handed_to_the_server_and_said_to_be_reachable(project, served):
+    done = project.gtrack("ui", "--name", "a.example.org", "--name", "b.example.org", "--read-only")
+    assert "everybody who can reach a.example.org or b.example.org can read everything\n" in done.err
+    assert served[0][1]["names"] == ("a.example.org", "b.example.org")
+
+
 def test_without_streamlit_one_line_says_what_to_type(project):
     code = "import sys; sys.modules['streamlit'] = None; from gtrack.cli import main; sys.exit(main(['ui']))"
     done = project.run(sys.executable, "-c", code)
@@ -76,9 +82,15 @@ def test_a_port_in_use_is_one_clear_sentence(project):
     assert done.err == f"gtrack: port {port} is in use\n  hint: gtrack ui --port 0 takes a free one\n"
 
 
-def test_it_answers_and_ends_with_ctrl_c(project):
+def test_a_name_that_is_none_is_one_clear_sentence(project):
+    done = project.process("ui", "--no-browser", "--name", "https://a.example.org")
+    assert done.code == 2
+    assert "'https://a.example.org' is not the name of a machine\n  hint: gtrack ui --name" in done.err
+
+
+def test_it_answers_to_its_names_and_ends_with_ctrl_c(project):
     process = subprocess.Popen(
-        [sys.executable, "-m", "gtrack", "ui", "--no-browser", "--port", "0"],
+        [sys.executable, "-m", "gtrack", "ui", "--no-browser", "--port", "0", "--name", "gtrack.example.org"],
         cwd=project.root,
         env={**os.environ, **project.env},
         stdout=subprocess.PIPE,
@@ -87,9 +99,13 @@ def test_it_answers_and_ends_with_ctrl_c(project):
     )
     try:
         assert process.stderr is not None
+        assert "everybody who can reach gtrack.example.org" in process.stderr.readline()
         url = process.stderr.readline().split()[-1]
         assert process.stderr.readline() == "  Ctrl-C ends it\n"
         with urllib.request.urlopen(f"{url}/_stcore/health", timeout=20) as answer:
+            assert answer.status == 200
+        named = urllib.request.Request(f"{url}/_stcore/health", headers={"Host": "gtrack.example.org"})
+        with urllib.request.urlopen(named, timeout=20) as answer:
             assert answer.status == 200
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)

@@ -65,7 +65,7 @@ def toolbar(now: Reading, link: Link, ranked: Mapping[str, Goal]) -> None:
         st.selectbox("X axis", axes, format_func=_axis_name, width=140, **link.widget("x"))
         st.slider("Smoothing", 0.0, 0.99, step=0.01, width=130, help=_SMOOTHING, **link.widget("smoothing"))
         st.text_input("Metrics", placeholder="loss|acc, ^val/", width=140, help=_PATTERN, **link.widget("metrics"))
-        fields = ["", CONFIGURATION, *(name for name in there.fields if not name.startswith("metrics."))]
+        fields = ["", CONFIGURATION, *there.unmeasured]
         of = lambda name: cell(name, 60) or "Nothing"  # noqa: E731
         st.selectbox("Group by", _with(fields, link["group"]), format_func=of, width=150, **link.widget("group"))
         if link["group"]:

@@ -55,6 +55,11 @@ def page(now: Reading) -> None:
     for name, known in (("value", VALUES), ("x", _AXES)):
         if link[name] not in known:
             link.put(**{name: DEFAULTS[name]})
+    if not overview(now).total:
+        header(now, "History", link)
+        empty_state("No runs yet", "Each commit that has runs is a point of the history.", _WELCOME)
+        watch(now)
+        return
     try:
         question = question_of(now, link)
         found = history_of(now, question) if question.metric else None
@@ -68,14 +73,11 @@ def page(now: Reading) -> None:
     header(now, "History", link, *((as_cli(question, judged), as_python(question)) if found is not None else ()))
     for text in filter(None, (trouble, *link.problems)):
         problem(text)
-    if not overview(now).total:
-        empty_state("No runs yet", "Each commit that has runs is a point of the history.", _WELCOME)
+    _tools(now, link, question)
+    if found is None:
+        remark("No run that matches has a metric.")
     else:
-        _tools(now, link, question)
-        if found is None:
-            remark("No run that matches has a metric.")
-        else:
-            _show(now, link, found, judged)
+        _show(now, link, found, judged)
     watch(now)
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import html_table
 from gtrack._app.link import Link
 from gtrack._app.run_list import button_text
 from gtrack._app.safe import cell
 from gtrack._app.screens.history.figure import CUSTOM
 from gtrack.display.measured import mean_and_spread, measured
+from gtrack.display.words import plural
 from gtrack.ids import SHORT
 from gtrack.ops.blame import Blame, Point
 from gtrack.ops.metric_history import CommitPoint, MetricHistory
@@ -73,7 +75,7 @@ def show_commits(link: Link, found: MetricHistory, judged: Sequence[Blame], *, p
     """Show the commits; a click on one looks at it."""
     table, ids = commit_table(found, judged)
     if plain:
-        st.table(table)
+        html_table(table, alt=plural(table.num_rows, "commit"))
         return
 
     def clicked() -> None:

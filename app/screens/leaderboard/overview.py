@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import html_table
 from gtrack._app.link import Link
 from gtrack._app.parts import remark
 from gtrack._app.reading import Reading
@@ -53,7 +54,7 @@ def show_overview(now: Reading, link: Link) -> None:
         return
     table = overview_table(seen)
     if link["plain"]:
-        st.table(table)
+        html_table(table, alt=plural(len(seen), "experiment"))
     else:
         _show(link, seen, table)
     st.toggle("As an HTML table", help="For screen readers", **link.widget("plain"))

@@ -81,7 +81,7 @@ def _tools(now: Reading, link: Link, experiment: str) -> None:
         for name, least, most in (("min_runs", 1, 1000), ("count", 1, _MOST_ROWS)):
             if not least <= link[name] <= most:
                 link.put(**{name: min(max(link[name], least), most)})
-        fields = [name for name in there.fields if not name.startswith("metrics.") and name != "name"]
+        fields = [name for name in there.unmeasured if name != "name"]
         st.multiselect(
             "Group by",
             list(dict.fromkeys([*link["group"], *fields])),

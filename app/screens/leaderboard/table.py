@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import html_table
 from gtrack._app.reading import Reading
 from gtrack._app.run_columns import RunColumn, columns_of
 from gtrack._app.run_list import button_text, open_column, run_list
@@ -68,7 +69,7 @@ def show_rows(board: Board, by: Sequence[Field], choose: Callable[[str], None], 
     assert board.board is not None
     table = row_table(board, by, single=single)
     if plain:
-        st.table(table)
+        html_table(table, alt=f"{table.num_rows} rows of the leaderboard")
         return
     ids = [row.best.id for row in board.rows]
 

@@ -78,7 +78,9 @@ def _box(now: Reading, link: Link, run: RunState | None, states: dict[str, RunSt
         state = states.get(run_id)
         if state is None:
             return cell(run_id, 80)
-        return f"{cell(state.name, 60)} · {state.id[:SHORT]} · {state.status} · {ago(state.started, now.now_us)}"
+        return (
+            f"{cell(state.name, 60)} · {state.id[:SHORT]} · {cell(state.status, 20)} · {ago(state.started, now.now_us)}"
+        )
 
     st.session_state[_KEY] = run.id if run is not None else None
     st.selectbox(

@@ -34,7 +34,7 @@ def console_tab(subject: Subject) -> None:
     if console is None:
         empty_state(
             "No console output",
-            "What a program prints is kept by gtrack run; a script that calls gtrack.init keeps none by itself.",
+            "What a program prints is kept by gtrack run; a script keeps it with start_run(console=True).",
             ["gtrack run -- python train.py"],
         )
         return

@@ -18,7 +18,7 @@ from gtrack._app.link import Link
 from gtrack._app.panels import last_event, panels
 from gtrack._app.parts import empty_state, remark
 from gtrack._app.reading import kept
-from gtrack._app.safe import cell
+from gtrack._app.safe import markdown
 from gtrack._app.screens.run.subject import Subject
 from gtrack.display.goals import Goals
 from gtrack.ops.curves import preview_of
@@ -53,7 +53,7 @@ def curves_tab(subject: Subject) -> None:
     by_id = {figure.id: figure for figure in figures}
     for section in shown:
         if len(known) > 1:
-            st.subheader(cell(section.name, 80), anchor=False)
+            st.subheader(markdown(section.name, 80), anchor=False)
         ids = [figure_id("curve", key) for key in section.keys]
         _draw(subject, f"{_KEY}.{section.name}", [by_id[one] for one in ids if one in by_id])
     if preview_of(table) is not None:
@@ -118,7 +118,7 @@ def _tools(subject: Subject, known: list[Section]) -> None:
             "Sections",
             names,
             selection_mode="multi",
-            format_func=lambda name: f"{cell(name, 40)} {counts.get(name, 0):,}",
+            format_func=lambda name: f"{markdown(name, 40)} {counts.get(name, 0):,}",
             label_visibility="collapsed",
             **link.widget("sections"),
         )

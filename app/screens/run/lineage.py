@@ -95,7 +95,7 @@ def _family(subject: Subject) -> bool:
         for child in children[1]:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _run_button(child.id, child, f"{_KEY}.child.{child.id}")
-                st.caption(f"{child.status} · {ago(child.started, now.now_us)}", width="content")
+                st.caption(f"{markdown(child.status, 30)} · {ago(child.started, now.now_us)}", width="content")
     if state.group:
         where = str(Compare(Field("attributes", "group"), "=", state.group))
         st.subheader("Group", anchor=False)

@@ -9,17 +9,20 @@ import pyarrow as pa
 import streamlit as st
 
 from gtrack._app.asking import Asked
+from gtrack._app.grids import html_table
 from gtrack._app.link import Link
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell
+from gtrack._app.screens.runs.rows import orders_of
 from gtrack.display.goals import Goals
 from gtrack.display.main_metrics import main_of
-from gtrack.display.words import value_text
-from gtrack.errors import GtrackError
+from gtrack.display.words import plural, value_text
+from gtrack.errors import GtrackError, UsageError
 from gtrack.index.fields import Field, Value, read_field
 from gtrack.index.filter import And, Compare, Filter, IsNull, parse
 from gtrack.model.goal import Goal
+from gtrack.ops.group_order import sort_groups
 from gtrack.ops.grouping import Aggregate, RunGroup, configuration, group_runs, grouping_columns
 
 __all__ = ["condition_of", "show_groups"]
@@ -28,17 +31,24 @@ _KEY = "runs.groups"
 _MOST = 1000
 
 
-def show_groups(now: Reading, link: Link, asked: Asked) -> None:
-    """Show the groups; a click on one shows its runs."""
+def show_groups(now: Reading, link: Link, asked: Asked, sort: str = "") -> None:
+    """Show the groups, in the order of their values or by a metric's mean; a click on one shows its runs."""
     try:
-        by, metrics, groups = now.kept("groups", (asked.key, link["group"]), lambda: _groups(now, asked, link["group"]))
+        order = orders_of(sort)
+        extra = tuple(one.field.key for one in order if one.field.scope == "metrics")
+        key = (asked.key, link["group"], extra)
+        by, metrics, groups = now.kept("groups", key, lambda: _groups(now, asked, link["group"], extra))
     except (GtrackError, ValueError) as error:
         problem(str(error))
         return
     if not groups:
         remark("No run matches.")
         return
-    shown = groups[:_MOST]
+    try:
+        shown = sort_groups(groups, by, order, ("mean",))[:_MOST]
+    except UsageError as error:
+        remark(error.message)
+        shown = groups[:_MOST]
 
     def open_group() -> None:
         click = st.session_state.get(f"{_KEY}.open")
@@ -50,13 +60,19 @@ def show_groups(now: Reading, link: Link, asked: Asked) -> None:
     shape[" runs"] = st.column_config.ButtonColumn(
         "runs", type="tertiary", width=80, pinned=True, key=f"{_KEY}.open", on_click=open_group
     )
+    alt = plural(len(shown), "group")
     if link["plain"]:
-        st.table(table)
+        html_table(table, alt=alt)
     else:
         height = min(680, 38 + 35 * len(shown))
-        st.dataframe(table, hide_index=True, column_config=shape, height=height, alt=f"{len(shown)} groups")
+        st.dataframe(
+            table, hide_index=True, column_config=shape, height=height, alt=f"{len(shown)} groups", placeholder=""
+        )
     more = f", the first {_MOST:,} are shown" if len(groups) > _MOST else ""
-    st.caption(f"{len(groups):,} groups{more}. Metrics are mean ± standard deviation over the runs of a group.")
+    st.caption(
+        f"{plural(len(groups), 'group')}{more}. Metrics are mean ± standard deviation over the runs of a group: "
+        "of each run's best value where a goal was declared, else of its last."
+    )
 
 
 def condition_of(where: str, by: Sequence[Field], values: Sequence[Value | None]) -> str:
@@ -71,7 +87,9 @@ def condition_of(where: str, by: Sequence[Field], values: Sequence[Value | None]
     return str(And(tuple(parts)) if len(parts) > 1 else parts[0])
 
 
-def _groups(now: Reading, asked: Asked, group: str) -> tuple[list[Field], dict[str, Goal | None], list[RunGroup]]:
+def _groups(
+    now: Reading, asked: Asked, group: str, extra: Sequence[str]
+) -> tuple[list[Field], dict[str, Goal | None], list[RunGroup]]:
     facts = now.repo.facts(asked.query)
     by = configuration(facts.params) if group == "configuration" else [read_field(group)]
     known = Goals(now.repo)
@@ -80,7 +98,8 @@ def _groups(now: Reading, asked: Asked, group: str) -> tuple[list[Field], dict[s
     first = None if protocol is None else protocol.metric
     if first is not None and first in facts.metrics:
         main = [first, *(key for key in main if key != first)]
-    metrics = {key: known.of(key, asked.query.experiments) for key in main}
+    main += [key for key in extra if key not in main and key in facts.metrics]
+    metrics = {key: known.of(key, asked.query.experiments) for key in main if Field("metrics", key) not in by}
     return by, metrics, group_runs(facts.lines(*grouping_columns(by, metrics)), by, metrics)
 
 
@@ -93,9 +112,11 @@ def _table(
         texts = ["—" if (v := group.values[number]) is None else cell(value_text(v), 200) for group in groups]
         columns[str(field)] = pa.array(texts)
         shape[str(field)] = st.column_config.TextColumn(cell(field.key, 60), pinned=number == 0)
-    for key in metrics:
+    for key, goal in metrics.items():
         columns[f"metrics.{key}"] = pa.array([_spread(group.metrics[key]) for group in groups])
         shape[f"metrics.{key}"] = st.column_config.TextColumn(cell(key, 60), alignment="right")
+        if goal is None:
+            continue
         columns[f" best {key}"] = pa.array([group.metrics[key].best for group in groups], pa.float64())
         shape[f" best {key}"] = st.column_config.NumberColumn(f"best {cell(key, 50)}", format="%.5g")
     return pa.table(columns), shape

@@ -9,6 +9,7 @@ import streamlit as st
 from gtrack._app.asking import Asked, ask, filter_bar, overview, python_filter, shell_options
 from gtrack._app.bulk import bulk_bar
 from gtrack._app.charts.colours import inks
+from gtrack._app.grids import html_table
 from gtrack._app.header import header
 from gtrack._app.link import Link, Setting, saved_settings
 from gtrack._app.parts import empty_state, problem, remark
@@ -19,10 +20,15 @@ from gtrack._app.screens.runs.groups import show_groups
 from gtrack._app.screens.runs.rows import PAGE, Rows, rows_of
 from gtrack._app.screens.runs.sparks import sparks_of
 from gtrack._app.screens.runs.table import TableEvents, arrow_table, show_table
+from gtrack._app.shell_word import shell_word
 from gtrack._app.steps import go_to_run, part
 from gtrack.display.goals import Goals
+from gtrack.display.ordering import falls
+from gtrack.display.words import plural
 from gtrack.errors import GtrackError
+from gtrack.index.fields import read_field
 from gtrack.index.query import Query
+from gtrack.reader import Repo
 
 __all__ = ["page"]
 
@@ -69,9 +75,11 @@ def _asked(link: Link) -> Asked | None:
 def _code(link: Link, asked: Asked | None) -> tuple[str, str]:
     asked = asked or Asked(Query(), valid=False)
     sort = _sort(link)
-    ls = ["gtrack ls", shell_options(asked), f"--sort '{sort}'" if sort else ""]
+    ls = ["gtrack ls", shell_options(asked), f"--sort {shell_word(sort)}" if sort else ""]
     if link["group"]:
-        ls.append(f"--group-by '{link['group']}'")
+        ls.append(f"--group-by {shell_word(link['group'])}")
+    elif link["columns"]:
+        ls.append(f"--columns {shell_word(','.join(link['columns']))}")
     arguments = [python_filter(asked), f"order_by={sort!r}" if sort else "", f"max_results={PAGE}"]
     python = f"import gtrack\n\nruns = gtrack.search_runs({', '.join(filter(None, arguments))})\nruns.to_pandas()"
     return " ".join(filter(None, ls)), python
@@ -86,9 +94,15 @@ def _tools(now: Reading, link: Link) -> None:
     fields = overview(now).fields
     with st.container(horizontal=True, vertical_alignment="bottom"):
         by = lambda name: cell(name, 80) or "Newest first"  # noqa: E731
-        st.selectbox("Sort by", ["", *fields], format_func=by, width=260, **link.widget("sort"))
+        st.selectbox(
+            "Sort by",
+            list(dict.fromkeys(["", *fields, link["sort"]])),
+            format_func=by,
+            width=260,
+            **{**link.widget("sort"), "on_change": _sort_by, "args": (now.repo.root or now.repo.git_dir, link)},
+        )
         st.toggle("Falling", disabled=not link["sort"], **link.widget("falling"))
-        groups = ["", "configuration", *(name for name in fields if not name.startswith("metrics."))]
+        groups = list(dict.fromkeys(["", "configuration", *overview(now).unmeasured, link["group"]]))
         of = lambda name: cell(name, 80) or "Nothing"  # noqa: E731
         st.selectbox("Group by", groups, format_func=of, width=260, **link.widget("group"))
         with st.popover("Columns", icon=":material/view_column:"):
@@ -100,6 +114,14 @@ def _tools(now: Reading, link: Link) -> None:
                 **link.widget("columns"),
             )
         st.toggle("Nest children", help="Show children below their parents", **link.widget("nested"))
+
+
+def _sort_by(path: str, link: Link) -> None:
+    """Sort by what was chosen, the best, the latest or the smallest first, as ``gtrack ls --sort`` does."""
+    name = st.session_state["runs.sort"] or ""
+    with Repo(path) as repo:
+        falling = not name or falls(read_field(name), Goals(repo).of)
+    link.put(sort=name, falling=falling)
 
 
 @part(every=_TICK)
@@ -117,7 +139,7 @@ def _table_of(now: Reading, link: Link) -> None:
     if asked is None:
         return
     if link["group"]:
-        show_groups(now, link, asked)
+        show_groups(now, link, asked, _sort(link))
         return
     nested = bool(link["nested"]) and not asked.where
     try:
@@ -126,11 +148,17 @@ def _table_of(now: Reading, link: Link) -> None:
         problem(error)
         return
     if not rows.rows:
-        remark("No run matches.")
+        _no_match(link)
         return
     bulk_bar(now, link, asked, rows)
     _show(now, link, rows)
     _pager(link, rows)
+
+
+def _no_match(link: Link) -> None:
+    """Say that no run matches, and offer to ask for all."""
+    remark("No run matches.")
+    st.button("Show all runs", on_click=lambda: link.put(where="", experiment=(), status=()))
 
 
 def _show(now: Reading, link: Link, rows: Rows) -> None:
@@ -150,7 +178,7 @@ def _show(now: Reading, link: Link, rows: Rows) -> None:
         sparks=sparks,
     )
     if link["plain"]:
-        st.table(table)
+        html_table(table, alt=plural(len(runs), "run"), without=(" eye", " spark"))
         return
     show_table(
         table,

@@ -10,7 +10,8 @@ import pyarrow as pa
 import streamlit as st
 
 from gtrack._app.run_columns import RunColumn
-from gtrack._app.safe import cell, markdown
+from gtrack._app.run_list import cells_of, shape_of
+from gtrack._app.safe import cell
 from gtrack._app.screens.runs.rows import Row
 
 __all__ = ["TableEvents", "arrow_table", "dot", "show_table"]
@@ -32,16 +33,16 @@ def arrow_table(
     *,
     colours: Mapping[str, str],
     hidden: Iterable[str],
-    sparks: Mapping[str, list[float]] | None,
+    sparks: Mapping[str, list[float]],
 ) -> pa.Table:
-    """Return the table: the eye, the name, what unfolds, then the columns, then a curve.
+    """Return the table: the eye, the name, what unfolds, then the columns, and a curve beside the metrics.
 
     Args:
         rows: The rows.
         columns: The columns that were chosen.
         colours: The colour of each run, by its id.
         hidden: The ids of runs whose curves are not drawn.
-        sparks: The values of a curve for each run, by its id; None for no such column.
+        sparks: The values of a curve for each run, by its id; none for no such column.
     """
     away = set(hidden)
     table: dict[str, Any] = {
@@ -50,10 +51,11 @@ def arrow_table(
     }
     if any(row.children for row in rows):
         table[" unfold"] = pa.array([_fold(row) for row in rows], pa.string())
-    for column in columns:
-        table[column.name] = _values(column)
-    if sparks is not None:
-        table[" spark"] = pa.array([sparks.get(row.run.id) for row in rows], pa.list_(pa.float64()))
+    last = max((number for number, column in enumerate(columns) if "metrics." in column.name), default=0)
+    for number, column in enumerate(columns):
+        table[column.name] = cells_of(column)
+        if number == last and sparks:
+            table[" spark"] = pa.array([sparks.get(row.run.id) for row in rows], pa.list_(pa.float64()))
     return pa.table(table)
 
 
@@ -124,7 +126,7 @@ def show_table(
         " spark": st.column_config.LineChartColumn(cell(spark, 40), width=120),
     }
     for column in columns:
-        shape[column.name] = _shape(column)
+        shape[column.name] = shape_of(column)
     present = set(table.column_names)
     st.dataframe(
         table,
@@ -135,6 +137,7 @@ def show_table(
         selection_mode=["multi-row", "single-cell"],
         height=min(680, 38 + 35 * max(1, table.num_rows)),
         row_height=35,
+        placeholder="",
         alt=f"{table.num_rows} runs",
     )
 
@@ -147,20 +150,3 @@ def _name(row: Row) -> str:
 
 def _fold(row: Row) -> str:
     return f"{'▾' if row.open else '▸'} {row.children:,}" if row.children else ""
-
-
-def _values(column: RunColumn) -> Any:
-    if column.kind == "time":
-        return pa.array(column.values, pa.timestamp("us", tz="UTC"))
-    kind = pa.float64() if column.kind in ("number", "duration") else pa.string()
-    return pa.array(column.values, kind)
-
-
-def _shape(column: RunColumn) -> Any:
-    if column.kind == "number":
-        return st.column_config.NumberColumn(column.label, help=markdown(column.name, 200), format="%.5g")
-    if column.kind == "duration":
-        return st.column_config.NumberColumn(column.label, format="%.1f s")
-    if column.kind == "time":
-        return st.column_config.DatetimeColumn(column.label, format="distance")
-    return st.column_config.TextColumn(column.label, help=markdown(column.name, 200))

@@ -168,7 +168,7 @@ class Git:
             return done
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git {args[0]} took longer than {timeout:g} s and was stopped") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # an argument with a zero byte in it is a ValueError
             raise GitError(f"git {args[0]} could not be started: {error}") from error
 
     @staticmethod

@@ -12,12 +12,12 @@ from gtrack.cli.grouping import (
     group_dict,
     group_fields,
     read_aggregates,
-    sort_groups,
 )
 from gtrack.cli.output import emit
 from gtrack.cli.selection import Listing
 from gtrack.display.ordering import split_list
 from gtrack.ops.goals import goal_said
+from gtrack.ops.group_order import sort_groups
 from gtrack.ops.grouping import group_runs, grouping_columns
 
 __all__ = ["print_groups"]

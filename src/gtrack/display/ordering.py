@@ -11,7 +11,7 @@ from gtrack.index.fields import ATTRIBUTES, Field
 from gtrack.index.query import Order
 from gtrack.model.goal import Goal
 
-__all__ = ["read_orders", "split_list"]
+__all__ = ["falls", "read_orders", "split_list"]
 
 _LARGEST_FIRST = ("started", "ended", "duration")
 _DIRECTION = re.compile(r"\s*(-?)\s*(.*?)(?:\s+(ASC|DESC))?\s*\Z", re.IGNORECASE | re.DOTALL)
@@ -69,11 +69,20 @@ def _is_bare(name: str, field: Field) -> bool:
 
 def _usual(field: Field, goal: Callable[[str], Goal | None]) -> tuple[Field, bool]:
     """Return what is meant by a bare name, and whether it falls."""
-    if field.scope == "attributes":
-        return field, field.key in _LARGEST_FIRST
-    if field.scope != "metrics":
-        return field, False
-    known = goal(field.key)
+    known = goal(field.key) if field.scope == "metrics" else None
     if known is None:
-        return field, True
+        return field, falls(field, goal)
     return Field("metrics", field.key, known.direction if known.declared else "last"), known.direction == "max"
+
+
+def falls(field: Field, goal: Callable[[str], Goal | None]) -> bool:
+    """Tell whether people want a field's largest values first: the latest, the best; of the rest the smallest.
+
+    Args:
+        field: The field.
+        goal: Which way a metric is better, where known; without any goal the largest values come first.
+    """
+    if field.scope == "metrics":
+        known = goal(field.key)
+        return known is None or known.direction == "max"
+    return field.scope == "attributes" and field.key in _LARGEST_FIRST

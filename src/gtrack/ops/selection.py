@@ -57,7 +57,7 @@ def _by_name(view: View, text: str) -> list[str]:
 
 def _by_revision(view: View, text: str) -> list[str]:
     """The latest run of a commit."""
-    if view.repo.git is None or not text or text.startswith("-"):
+    if view.repo.git is None or not text or text.startswith("-") or "\0" in text:
         return []
     done = view.repo.git.call(
         ["rev-parse", "--verify", "--quiet", "--end-of-options", text + "^{commit}"],

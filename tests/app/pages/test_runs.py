@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from pathlib import Path
 
 import pyarrow as pa
@@ -104,6 +105,14 @@ def test_runs_are_sorted_by_a_field(some: Path) -> None:
     assert names(at) == ["run-0", "run-1", "run-2"]
 
 
+def test_the_best_come_first_when_a_metric_is_chosen_to_sort_by(some: Path) -> None:
+    at = open_page("runs", some, address={"experiment": "churn"})
+    at.selectbox(key="runs.sort").set_value("metrics.loss").run()
+    assert at.query_params["falling"] in ("0", ["0"])
+    at.selectbox(key="runs.sort").set_value("metrics.val_auc").run()
+    assert "falling" not in at.query_params
+
+
 def test_groups_show_mean_and_spread(some: Path) -> None:
     at = open_page("runs", some, address={"group": "params.kind", "experiment": "churn"})
     assert is_whole(at)
@@ -199,3 +208,43 @@ def test_columns_hold_numbers_where_all_values_are_numbers() -> None:
     kinds = {column.name: column.kind for column in columns_of(["params.lr", "params.kind", "params.big", "?"], runs)}
     assert kinds == {"params.lr": "number", "params.kind": "text", "params.big": "text"}
     assert "params.lr" in usual_columns(runs)
+
+
+def test_groups_are_sorted_by_a_metric(tmp_path: Path) -> None:
+    path = make_repository(tmp_path / "repo")
+    for number, value in enumerate((0.5, 0.9, 0.7)):
+        record(path, {"score": value}, params={"lr": number})
+    address = {"group": "params.lr", "sort": "metrics.score"}
+    assert table(open_page("runs", path, address=address))["params.lr"].tolist() == ["1", "2", "0"]
+    rising = table(open_page("runs", path, address={**address, "falling": "0"}))
+    assert rising["params.lr"].tolist() == ["0", "2", "1"]
+    other = open_page("runs", path, address={**address, "sort": "duration"})
+    assert is_whole(other)
+    assert "groups have many values of duration" in texts(other).replace("\\", "")
+
+
+def test_a_metric_whose_goal_was_declared_is_shown_by_its_best_value_as_in_the_listing(tmp_path: Path) -> None:
+    path = make_repository(tmp_path / "repo")
+    with contextlib.chdir(path), gtrack.start_run(system_metrics=False) as run:
+        run.define_metric("auc", goal="max")
+        for value in (0.5, 0.9, 0.7):
+            run.log({"auc": value})
+    at = open_page("runs", path)
+    assert table(at)["max(metrics.auc)"].tolist() == [0.9]
+    assert "max(metrics.auc)" in at.selectbox(key="runs.sort").options
+
+
+def test_a_search_without_an_answer_leads_back_to_all_runs(some: Path) -> None:
+    at = open_page("runs", some, address={"where": "name = 'nobody'"})
+    (button,) = (button for button in at.button if button.label == "Show all runs")
+    button.click().run()
+    assert is_whole(at)
+    assert "run-0" in names(at)
+
+
+def test_the_command_line_is_quoted_whatever_a_metric_is_called(tmp_path: Path) -> None:
+    path = make_repository(tmp_path / "repo")
+    record(path, {"a'; touch x; '": 1.0})
+    at = open_page("runs", path, address={"sort": "metrics.`a'; touch x; '`"})
+    (line,) = (code.value for code in at.code if code.value.startswith("gtrack ls"))
+    assert shlex.split(line) == ["gtrack", "ls", "--sort", "-metrics.`a'; touch x; '`"]

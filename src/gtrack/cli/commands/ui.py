@@ -21,14 +21,24 @@ __all__ = ["command"]
         "gtrack ui",
         "gtrack ui --read-only",
         "gtrack ui --no-browser --port 9000",
+        "gtrack ui --no-browser --read-only --name gtrack.example.org",
     ],
 )
 @click.option("--port", metavar="N", type=click.IntRange(0, 65535), help="The port; by default a free one from 8501.")
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--name",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="A name that it answers to, such as that of a proxy in front (repeatable).",
+)
 @click.option("--read-only", is_flag=True, help="Let nobody change anything.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.pass_obj
-def command(invocation: Invocation, *, port: int | None, host: str, read_only: bool, no_browser: bool) -> None:
+def command(
+    invocation: Invocation, *, port: int | None, host: str, names: tuple[str, ...], read_only: bool, no_browser: bool
+) -> None:
     """Open the dashboard in a browser.
 
     It shows this repository's runs until Ctrl-C, to this machine alone unless --host names another address. On a
@@ -40,15 +50,17 @@ def command(invocation: Invocation, *, port: int | None, host: str, read_only: b
 
     with invocation.repository() as repo:
         options = Options(path=repo.root, read_only=read_only)
-    if not is_loopback(host):
+    reached = [*(() if is_loopback(host) else (host,)), *names]
+    if reached:
         others = "read everything" if read_only else "read everything and change it in your name"
-        write(sys.stderr, f"gtrack: everybody who can reach {clean(host)} can {others}\n")
+        write(sys.stderr, f"gtrack: everybody who can reach {' or '.join(map(clean, reached))} can {others}\n")
 
     def started(url: str) -> None:
         invocation.notice(f"gtrack: the dashboard is at {url}\n  Ctrl-C ends it")
 
     try:
-        serve(options, host=host, port=port, browser=not no_browser and _has_screen(invocation.env), started=started)
+        opens = not no_browser and _has_screen(invocation.env)
+        serve(options, host=host, names=names, port=port, browser=opens, started=started)
     except KeyboardInterrupt:
         return
 
