@@ -152,6 +152,9 @@ class Link:
                 return
             self._shared.clear()
             self._local.clear()
+        if self._store.view != self._view:  # what it shows goes along to other pages
+            self._shared.update({name: self.defaults[name] for name in SHARED if self._view})
+            self._store.view = self._view
         for name, texts in said.items():
             if name not in self.defaults:
                 continue
@@ -171,12 +174,14 @@ class _Store:
         pages: Each page's own.
         page: The page that was shown last.
         written: The address that was written for it.
+        view: The saved view that was opened last.
     """
 
     shared: dict[str, Setting] = field(default_factory=dict)
     pages: dict[str, dict[str, Setting]] = field(default_factory=dict)
     page: str = ""
     written: dict[str, list[str]] = field(default_factory=dict)
+    view: str = ""
 
 
 def to_parameters(settings: Mapping[str, Setting], defaults: Mapping[str, Setting]) -> dict[str, str | list[str]]:

@@ -13,7 +13,7 @@ from gtrack._app.parts import problem
 from gtrack._app.reading import Reading, reading
 from gtrack._app.safe import markdown
 from gtrack._app.screens import PAGES, PageEntry
-from gtrack._app.steps import take_steps
+from gtrack._app.steps import arrive, take_steps
 from gtrack.errors import GtrackError
 
 __all__ = ["show"]
@@ -46,6 +46,7 @@ def show() -> None:
     if chosen == named:
         st.switch_page(pages[0], query_params=st.query_params.to_dict())
     take_steps()
+    arrive(chosen.url_path)
     chosen.run()
 
 

@@ -7,15 +7,17 @@ from functools import wraps
 from typing import TypeVar, cast
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gtrack._app.parts import problem
 from gtrack.errors import GtrackError
 
-__all__ = ["go_to", "go_to_run", "part", "take_steps"]
+__all__ = ["arrive", "forget_parts", "go_to", "go_to_run", "part", "take_steps"]
 
 Drawn = TypeVar("Drawn", bound=Callable[..., None])
 
 _NEXT = "next page"
+_SHOWN = "page shown"
 
 
 def go_to(page: str, parameters: Mapping[str, str | list[str]] | None = None) -> None:
@@ -38,7 +40,27 @@ def take_steps() -> None:
     wanted = st.session_state.pop(_NEXT, None)
     if wanted is not None:
         page, parameters = wanted
+        forget_parts()
         st.switch_page(st.session_state["pages"][page], query_params=parameters)
+
+
+def arrive(page: str) -> None:
+    """Be told which page is shown, before it is drawn."""
+    if st.session_state.get(_SHOWN) != page:
+        st.session_state[_SHOWN] = page
+        forget_parts()
+
+
+def forget_parts() -> None:
+    """Let no part of the page that is left be drawn again.
+
+    Until the browser has the new page it goes on asking for the parts of the old one that are drawn again and again,
+    and Streamlit would answer, once the new page is drawn, by going back to the old one without drawing it: blank. It
+    drops what asks for a part that it does not know.
+    """
+    context = get_script_run_ctx(suppress_warning=True)
+    if context is not None:
+        context.fragment_storage.clear()
 
 
 def part(every: float | None = None) -> Callable[[Drawn], Drawn]:

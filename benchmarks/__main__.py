@@ -30,6 +30,7 @@ _CASES = (
     "curves",
     "fingerprint",
     "system_metrics",
+    "dashboard",
 )
 _WITH_PEERS = ("peers", "searching")
 

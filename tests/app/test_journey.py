@@ -62,6 +62,8 @@ def filter_sort_and_select(page: Any) -> None:
     until_names(page, NEWEST)
     assert "where=params.lr" in page.evaluate("location.search")
     choose(page, "Sort by", "train/loss")
+    until_names(page, RISING)  # the best first
+    page.get_by_text("Falling").click()
     until_names(page, NEWEST)
     page.get_by_text("Falling").click()
     until_names(page, RISING)

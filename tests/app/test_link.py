@@ -145,3 +145,12 @@ def test_starting_over_forgets_everything() -> None:
 
 def test_the_shared_settings_are_few() -> None:
     assert set(SHARED) == {"where", "experiment", "status", "runs", "hidden"}
+
+
+def test_which_runs_a_saved_view_shows_goes_along_to_another_page() -> None:
+    at = opened({"view": "best"}, saved={"where": "status = 'failed'"})
+    assert address(at) == {"view": ["best"]}
+    other = AppTest.from_function(_script, kwargs={"page": "two"})
+    other.session_state["link"] = at.session_state["link"]
+    other.run()
+    assert address(other) == {"where": ["status = 'failed'"]}
