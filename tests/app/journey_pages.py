@@ -24,7 +24,7 @@ PAGES = {
     "run-code": ("run?id=name:churn-4&tab=Code", _TABLE),
     "leaderboard": ("leaderboard?experiment=churn", _TABLE),
     "history": ("history", _DRAWN),
-    "reports": ("reports", _TABLE),
+    "reports": ("reports", _HTML),
     "health": ("health", "document.querySelectorAll('h3').length > 1"),
 }
 """The address of each, and what is true once it is drawn."""

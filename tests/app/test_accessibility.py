@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,9 @@ from gtrack import _app
 
 MAIN = Path(_app.__file__).parent / "main.py"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+"""Where every page's picture goes, for people to look at."""
+MAIN_PAGES = ("runs", "charts", "run")
+"""Those that every test run looks at; the soak test has the others."""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [name if name in MAIN_PAGES else pytest.param(name, marks=pytest.mark.soak) for name in PAGES]
+)
 def test_axe_finds_nothing_serious_in_a_page_in_light_and_in_dark(context: Any, server: str, name: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.base").AXE_SCRIPT
     with opened_page(context, server, name, width=1440, height=1000) as page:
@@ -34,6 +38,7 @@ def test_axe_finds_nothing_serious_in_a_page_in_light_and_in_dark(context: Any, 
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             until(page, _is(scheme))
+            until(page, "document.getAnimations().every(one => one.playState !== 'running')")  # colours fade over
             found = page.evaluate("axe.run({exclude: ['[data-testid=stDataFrame]']}, {resultTypes: ['violations']})")[
                 "violations"
             ]
@@ -93,9 +98,7 @@ def tab_to(page: Any, label: str) -> None:
     raise AssertionError(f"{label} is not reached by the keyboard")
 
 
-@pytest.mark.skipif(
-    not os.environ.get("GTRACK_SCREENSHOTS"), reason="GTRACK_SCREENSHOTS=1 writes tests/app/screenshots"
-)
+@pytest.mark.soak
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_drawn_in_light_and_dark_wide_and_narrow(context: Any, server: str, name: str) -> None:
     SCREENSHOTS.mkdir(exist_ok=True)

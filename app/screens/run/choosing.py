@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -25,14 +26,15 @@ _KEY = "run.pick"
 
 
 def chosen_run(now: Reading, link: Link) -> RecordedRun | None:
-    """Return the run that the address names; the newest where it names none, and None where there is no run.
+    """Return the run that the address names; else the newest of the filter, or of all; None where there is no run.
 
     Raises:
         GtrackError: The address names none, or several.
     """
     if link["id"]:
         return now.repo.run(link["id"])
-    return next(iter(now.repo.find(Query(limit=1))), None)
+    asked = replace(_asked(link).query, limit=1)
+    return next((run for query in (asked, Query(limit=1)) for run in now.repo.find(query)), None)
 
 
 def picker(now: Reading, link: Link, run: RunState | None) -> None:
