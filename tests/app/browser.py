@@ -43,9 +43,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Any]:
-    """A started Chromium, as playwright's Browser."""
+    """A started Chromium, as playwright's Browser; one a module, as its loop would be in the way of other tests'."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox", *WEBGL])
@@ -53,7 +53,7 @@ def browser(chromium: str) -> Iterator[Any]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser: Any) -> Iterator[Any]:
     """A context of the browser that all tests share, so that Streamlit's own code is loaded once."""
     made = browser.new_context()

@@ -17,7 +17,7 @@ from gtrack import _app
 MAIN = Path(_app.__file__).parent / "main.py"
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 """Where every page's picture goes, for people to look at."""
-MAIN_PAGES = ("runs", "charts", "run")
+MAIN_PAGES = ("runs", "run")
 """Those that every test run looks at; the soak test has the others."""
 
 

@@ -77,6 +77,7 @@ def test_the_section_says_which_launcher_gpus_and_image_there_were(tmp_path: Pat
     assert found["cuda"]
 
 
+@pytest.mark.soak  # a measurement, for a quiet machine
 def test_a_first_capture_takes_at_most_three_milliseconds() -> None:
     times = []
     for _ in range(20):  # the least of many, as the machine may be busy with other things

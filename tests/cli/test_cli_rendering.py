@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtrack.cli.columns import all_columns, metric_column, run_columns
-from gtrack.display.console import ConsoleText, Shown, last_lines
 from gtrack.cli.output import markdown_table
 from gtrack.cli.sections import run_sections
 from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.display.cells import csv_cell, to_json
+from gtrack.display.console import ConsoleText, Shown, last_lines
 from gtrack.display.keys import Keys
 from gtrack.display.main_metrics import main_metrics, metric_goals
 from gtrack.display.ordering import read_orders

@@ -423,6 +423,7 @@ def test_without_git_the_tip_is_checked(repo, tmp_path):
     assert levels == [("error", "it is not "), ("warning", "git is not")]
 
 
+@pytest.mark.soak
 def test_thousands_of_commits_are_checked_in_seconds(repo):
     stream = [f"reset {BRANCH}\nfrom {head(repo)}\n\n"]
     for number in range(3000):

@@ -79,7 +79,9 @@ KINDS = {
     "an experiment": _unheard(
         lambda _: event("experiments/default/events", {"kind": "set", "description": "mine", "author": "Mallory"})
     ),
-    "a view": _unheard(lambda _: event("views/team", {"kind": "view"})),
+    "a view": _unheard(
+        lambda _: event("views/team", {"kind": "save", "page": "runs", "settings": {"where": ""}, "author": "Mallory"})
+    ),
     "an event of the year 9999": _bad(
         "in the future", lambda run: event(f"{run_dir(run)}/events", STOLEN, YEAR_9999), "carried", "warning"
     ),

@@ -67,6 +67,7 @@ def told(page: Any, pattern: str) -> str:
     return str(found.inner_text())
 
 
+@pytest.mark.soak
 def test_panels_are_drawn_when_they_come_near_and_given_back_when_they_are_far(open_page):
     with open_page("count=60") as page:
         state = "document.querySelector('[data-panel=m59]').dataset.state"
@@ -190,6 +191,7 @@ def test_brushes_selections_clicks_and_hidden_runs_are_told_and_kept(open_page):
         assert f"ids=('{run_id(1)}',)" in told(page, "kind='hidden', panel='legend'")
 
 
+@pytest.mark.soak
 def test_only_what_is_asked_for_is_told_and_an_update_carries_no_code(open_page):
     sizes: list[int] = []
     with open_page("events=brush") as page:
@@ -220,6 +222,7 @@ def test_hostile_names_are_text_and_a_broken_figure_breaks_no_other(open_page):
         assert "<img src=x" in page.locator("[data-panel=long] .gtrack-readout").inner_text()
 
 
+@pytest.mark.soak
 def test_a_theme_is_followed_and_a_phone_has_one_column(open_page):
     with open_page(width=390, height=844, drawn=2) as page:
         boxes = [page.locator(f"[data-panel=m{at}]").bounding_box() for at in (0, 1)]
@@ -259,6 +262,7 @@ def test_a_panel_is_worked_with_the_keyboard_and_said_to_screen_readers(open_pag
         assert Path(saved.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.soak
 def test_without_plotly_a_sentence_says_so(context, server):
     page = context.new_page()
     try:

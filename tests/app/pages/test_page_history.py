@@ -89,7 +89,7 @@ def test_a_repository_without_a_commit_says_what_to_type(tmp_path: Path) -> None
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     at = open_page("history", tmp_path)
     assert is_whole(at)
-    assert "there is no commit yet" in texts(at)
+    assert "No runs yet" in texts(at)
 
 
 def test_the_branches_that_runs_began_on_are_shown_with_their_commits(some: Path) -> None:
