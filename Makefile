@@ -10,14 +10,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+QUICK := -n auto --dist worksteal -m "not soak and not integrations and not frameworks"
 
 .PHONY: demo test test-soak test-integrations lint bench docs clean
 
 demo: $(STAMP)
 	$(BIN)/gtrack demo
 
+# The dashboard's tests run by themselves: what Streamlit loads makes every fork of a test's process expensive.
 test: $(STAMP)
-	$(PYTEST) -n auto --dist worksteal -m "not soak and not integrations and not frameworks" $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) --ignore=tests/app $(PYTEST_ARGS)
+	$(PYTEST) $(QUICK) tests/app $(PYTEST_ARGS)
 
 test-soak: $(STAMP)
 	$(PYTEST) -n 2 -m soak $(PYTEST_ARGS)

@@ -41,11 +41,6 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the dashboard's tests for the end: Streamlit's libraries make every later fork of the process expensive."""
-    items.sort(key=lambda item: "app" in item.path.parts)
-
-
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing behind."""
     shutil.rmtree(_home, ignore_errors=True)
