@@ -67,6 +67,8 @@ def _runs(many: Many) -> list[Row]:
             bench.log(f"  dashboard: {many.runs:,} runs in {peer}")
             title = many.ask(peer, "populate", runs=many.runs)["tracker"]
             shown[title] = _tour(bench, peer, many.place, _known(many.runs))
+        except TimeoutError as error:
+            rows.append(Row(f"first visitor, until {said} are a table: {title}", "never", str(error)))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             rows.append(Row(f"{peer}: {str(error)[-200:]}", "not measured"))
     for what, name, budget in (
@@ -161,7 +163,7 @@ def _tour(bench: Bench, tracker: str, place: Path, known: Mapping[str, Any]) -> 
         ],
         "trackio": [_program("trackio"), "show", "--project", "churn", "--host", "127.0.0.1"],
     }
-    answer: Figures = bench.work(
+    answer: dict[str, Any] = bench.work(
         "dashboard_tour",
         HERE.parent,
         env=env,
@@ -172,6 +174,8 @@ def _tour(bench: Bench, tracker: str, place: Path, known: Mapping[str, Any]) -> 
         visitors=bench.size(3, 1),
         known=known,
     )
+    if "never" in answer:
+        raise TimeoutError(answer["never"])
     return answer
 
 
