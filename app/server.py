@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import importlib
 import socket
 import sys
 import threading
@@ -127,9 +128,19 @@ def _announce(url: str, browser: bool, started: Callable[[str], None] | None) ->
     """Say where the dashboard is, and do what can wait until it answers."""
     if started is not None:
         started(url)
-    threading.Thread(target=_compressed, args=(assets()[plotly_url()].path,), daemon=True).start()
+    threading.Thread(target=_warm_up, daemon=True).start()
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def _warm_up() -> None:
+    """Load what the first visitor needs while the browser still loads Streamlit's page: half a second of imports."""
+    from gtrack._app.screens import PAGES
+
+    for name in ("pandas", "gtrack._app.shell"):  # the first is what Streamlit imports with its first table
+        importlib.import_module(name)
+    PAGES[0].load()
+    _compressed(assets()[plotly_url()].path)
 
 
 def _routes() -> list[BaseRoute]:
