@@ -66,7 +66,7 @@ def grid(
                 act(int(found[0]))
 
         more = {"key": key, "on_select": chosen, "selection_mode": "single-row"}
-    more |= {"column_config": config, "placeholder": "", "alt": alt}
+    more |= {"column_config": config, "placeholder": "", "alt": cell(alt, 200)}
     st.dataframe(table, hide_index=True, height=height, row_height=35, **more)
 
 

@@ -8,15 +8,16 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import grid
 from gtrack._app.run_columns import RunColumn
 from gtrack._app.safe import cell, markdown
 from gtrack._app.steps import go_to_run
+from gtrack.display.words import plural
 from gtrack.model.state import RunState
 
 __all__ = ["button_text", "cells_of", "open_column", "run_list", "shape_of"]
 
-_HEIGHT = 35
-_MOST = 420
+_ROWS = 11
 
 
 def run_list(key: str, runs: Sequence[RunState], columns: Sequence[RunColumn], marks: Sequence[str] = ()) -> None:
@@ -34,10 +35,7 @@ def run_list(key: str, runs: Sequence[RunState], columns: Sequence[RunColumn], m
     shape: dict[str, Any] = {" run": open_column("run", f"{key}.open", [run.id for run in runs])}
     for column in columns:
         table[column.name], shape[column.name] = cells_of(column), shape_of(column)
-    height = min(_MOST, 38 + _HEIGHT * max(1, len(runs)))
-    st.dataframe(
-        pa.table(table), hide_index=True, row_height=35, column_config=shape, height=height, alt=f"{len(runs)} runs"
-    )
+    grid(pa.table(table), plain=False, alt=plural(len(runs), "run"), config=shape, rows=_ROWS)
 
 
 def open_column(label: str, key: str, ids: Sequence[str], *, width: int = 200) -> Any:

@@ -30,7 +30,9 @@ PAGES = {
 """The address of each, and what is true once it is drawn."""
 _QUIET = """document.querySelector('[data-testid=stStatusWidget]') === null
     && document.querySelector('[data-stale=true]') === null
-    && document.querySelector('[data-testid=stSkeleton]') === null"""
+    && document.querySelector('[data-testid=stSkeleton]') === null
+    && [...document.querySelectorAll('.gtrack-panel')].every(panel =>
+        panel.dataset.state === 'drawn' || panel.getBoundingClientRect().top > innerHeight)"""
 
 
 @contextmanager

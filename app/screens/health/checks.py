@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import grid
 from gtrack._app.options import current
 from gtrack._app.reading import Reading, reading
 from gtrack._app.safe import cell, markdown
@@ -73,8 +74,7 @@ def _report(report: Report, when: str) -> None:
     mark = _MARKS["fail" if errors else "warn"]
     found = f"{plural(errors, 'error')}, {plural(len(report.findings) - errors, 'warning')}"
     st.markdown(f"{mark} {found} in {markdown(read)} :gray[· {markdown(when)}]")
-    height = min(600, 38 + 35 * len(report.findings))
-    st.dataframe(findings_table(report.findings), hide_index=True, row_height=35, height=height, alt="What is wrong")
+    grid(findings_table(report.findings), plain=False, alt="What is wrong", rows=16)
     if errors:
         st.markdown(f"To put back what copies remain of: {command('gtrack fsck --repair')}")
 

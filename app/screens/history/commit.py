@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app.grids import grid
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading, kept
 from gtrack._app.run_columns import RunColumn, columns_of, usual_columns
@@ -155,13 +156,8 @@ def _changes(now: Reading, found: MetricHistory, chosen: Chosen, states: Sequenc
     if changed:
         rows = [(cell(key, 80), *map(_values, sides)) for key, sides in changed.items()]
         names, before, after = zip(*rows, strict=True)
-        st.dataframe(
-            pa.table({"param": list(names), "before": list(before), "here": list(after)}),
-            hide_index=True,
-            row_height=35,
-            height=min(300, 38 + 35 * len(rows)),
-            alt="Params that changed",
-        )
+        changed = pa.table({"param": list(names), "before": list(before), "here": list(after)})
+        grid(changed, plain=False, alt="Params that changed", rows=8)
     try:
         files = _files(now, base.commit.id, chosen.point.commit.id)
     except GtrackError as error:
@@ -227,17 +223,14 @@ def _file_table(files: Sequence[FileChange]) -> None:
     shown = files[:_MOST_FILES]
     names = [cell(f"{file.was} → {file.path}" if file.was else file.path, 200) for file in shown]
     counts = [[file.added for file in shown], [file.removed for file in shown]]
-    st.dataframe(
-        pa.table({"file": names, "added": pa.array(counts[0], pa.int64()), "removed": pa.array(counts[1], pa.int64())}),
-        hide_index=True,
-        row_height=35,
-        column_config={
-            "file": st.column_config.TextColumn("file", width="large"),
-            "added": st.column_config.NumberColumn("+", width=70, help="Lines added; none of a binary file"),
-            "removed": st.column_config.NumberColumn("-", width=70, help="Lines removed; none of a binary file"),
-        },
-        height=min(320, 38 + 35 * len(shown)),
-        alt="Files that changed",
+    table = pa.table(
+        {"file": names, "added": pa.array(counts[0], pa.int64()), "removed": pa.array(counts[1], pa.int64())}
     )
+    config = {
+        "file": st.column_config.TextColumn("file", width="large"),
+        "added": st.column_config.NumberColumn("+", width=70, help="Lines added; none of a binary file"),
+        "removed": st.column_config.NumberColumn("-", width=70, help="Lines removed; none of a binary file"),
+    }
+    grid(table, plain=False, alt="Files that changed", config=config, rows=8)
     if len(files) > len(shown):
         st.caption(f"the first {len(shown)} of {len(files):,}")

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from gtrack._app.grids import html_table
+from gtrack._app.grids import grid, html_table
 from gtrack._app.link import Link
 from gtrack._app.run_list import button_text
 from gtrack._app.safe import cell
@@ -98,10 +98,7 @@ def show_commits(link: Link, found: MetricHistory, judged: Sequence[Blame], *, p
         "date": st.column_config.DatetimeColumn("committed", format="YYYY-MM-DD HH:mm"),
     }
     shown = {name: column for name, column in shape.items() if name in table.column_names}
-    height = min(460, 38 + 35 * max(1, table.num_rows))
-    st.dataframe(
-        table, hide_index=True, row_height=35, column_config=shown, height=height, alt=f"{table.num_rows} commits"
-    )
+    grid(table, plain=False, alt=f"{table.num_rows} commits", config=shown, rows=12)
     total = len(found.points)
     if total > len(ids):
         st.caption(f"{len(ids)} of {total:,} commits; all of them are in the chart")

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from gtrack._app.grids import html_table
+from gtrack._app.grids import grid, html_table
 from gtrack._app.link import Link
 from gtrack._app.parts import remark
 from gtrack._app.reading import Reading
@@ -78,10 +78,7 @@ def _show(link: Link, seen: Sequence[Overview], table: pa.Table) -> None:
         " run": open_column("best run", f"{_KEY}.run", ids, width=180),
         "about": st.column_config.TextColumn("about", width=260),
     }
-    height = min(700, 38 + 35 * len(seen))
-    st.dataframe(
-        table, hide_index=True, row_height=35, column_config=shape, height=height, alt=f"{len(seen)} experiments"
-    )
+    grid(table, plain=False, alt=f"{len(seen)} experiments", config=shape, rows=19)
 
 
 def _mark(each: Overview) -> str:

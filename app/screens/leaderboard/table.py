@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
-from gtrack._app.grids import html_table
+from gtrack._app.grids import grid, html_table
 from gtrack._app.reading import Reading
 from gtrack._app.run_columns import RunColumn, columns_of
 from gtrack._app.run_list import button_text, open_column, run_list
@@ -97,10 +97,7 @@ def show_rows(board: Board, by: Sequence[Field], choose: Callable[[str], None], 
             label = name.partition(".")[2] if name.startswith(("params.", "tags.")) else name
             shape[name] = st.column_config.TextColumn(cell(label, 60), help=markdown(name, 200))
     shown = {name: column for name, column in shape.items() if name in table.column_names}
-    height = min(740, 38 + 35 * max(1, table.num_rows))
-    st.dataframe(
-        table, hide_index=True, row_height=35, column_config=shown, height=height, alt=f"{table.num_rows} rows"
-    )
+    grid(table, plain=False, alt=f"{table.num_rows} rows", config=shown, rows=20)
 
 
 def show_row(now: Reading, board: Board, row: Row) -> None:

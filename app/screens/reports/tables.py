@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import streamlit as st
 
+from gtrack._app import grids
 from gtrack._app.run_list import button_text, open_column
 from gtrack._app.safe import cell, markdown
 from gtrack.display.words import value_text
@@ -20,7 +21,7 @@ __all__ = ["grid_table", "marked_table", "show_grid", "show_marked"]
 _NAMES = ("name", "run", "best run")
 _COLOURS = {"good": "green", "bad": "red", "warn": "orange", "busy": "blue", "faint": "gray"}
 _LONGEST = 200
-_MOST_HEIGHT = 600
+_MOST_ROWS = 16
 
 
 def grid_table(grid: Grid) -> tuple[pa.Table, int]:
@@ -61,9 +62,8 @@ def show_grid(grid: Grid, key: str) -> None:
             shape[str(at)] = st.column_config.TextColumn(label, alignment="right" if heading.right else None)
     if named < 0:
         shape["run"] = open_column("run", f"{key}.open", grid.runs, width=90)
-    height = min(_MOST_HEIGHT, 38 + 35 * max(1, table.num_rows))
     alt = f"{grid.title}: {table.num_rows} rows"
-    st.dataframe(table, hide_index=True, row_height=35, column_config=shape, height=height, alt=cell(alt))
+    grids.grid(table, plain=False, alt=alt, config=shape, rows=_MOST_ROWS)
 
 
 def marked_table(grid: Grid) -> pa.Table:
