@@ -10,7 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-QUICK := -n auto --dist worksteal -m "not soak and not integrations and not frameworks"
+# One worker more than there are processors: many tests wait, for a server, a timeout or a process.
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+QUICK := -n $(WORKERS) --dist worksteal -m "not soak and not integrations and not frameworks"
 
 .PHONY: demo test test-soak test-integrations lint bench docs clean
 

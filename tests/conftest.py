@@ -29,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "[init]\n\tdefaultBranch = main\n"
         '[protocol "file"]\n\tallow = always\n'
         "[gc]\n\tauto = 0\n"
+        "[core]\n\tfsync = none\n"  # nothing here has to outlive the power
         "[advice]\n\tdetachedHead = false\n"
     )
     os.environ.update(
