@@ -21,6 +21,7 @@ from gtrack._app.charts.parallel import parallel_figure
 from gtrack._app.charts.scatter import scatter_figure
 from gtrack._app.charts.settings import CurveSettings
 from gtrack._app.charts.text import short
+from gtrack._app.charts.zoom import Zooms, draw_near, zoom_of
 from gtrack.errors import UsageError
 from gtrack.model.goal import Goal
 
@@ -36,12 +37,14 @@ class PanelData:
         curves: Their curves, where lines are drawn; see :meth:`gtrack.runs.Runs.curves`.
         runs: The runs as charts know them, with their colours.
         goals: Which way metrics are better, where that was declared.
+        zooms: The ranges that are zoomed to: lines have all of their points there.
     """
 
     table: pa.Table
     curves: pa.Table | None = None
     runs: Sequence[ChartRun] = ()
     goals: Mapping[str, Goal] = field(default_factory=dict)
+    zooms: Zooms = field(default_factory=dict)
 
 
 def build(spec: PanelSpec, data: PanelData) -> Figure:
@@ -98,7 +101,12 @@ def _lines(spec: PanelSpec, data: PanelData) -> Figure:
     )
     if data.curves is None:
         raise UsageError("panel: lines need the curves of the runs")
-    return lines_figure(data.curves, _members(spec.group, data), settings, title=spec.title)
+    curves, runs = data.curves, _members(spec.group, data)
+
+    def draw(how: CurveSettings) -> list[Figure]:
+        return [lines_figure(curves, runs, how, title=spec.title)]
+
+    return draw_near(draw, settings, zoom_of(settings.axis, data.zooms))[0]
 
 
 def _members(group: str, data: PanelData) -> list[ChartRun]:

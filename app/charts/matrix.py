@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gtrack._app.charts.axes import axes_of
 from gtrack._app.charts.colours import Ink
 from gtrack._app.charts.columns import Column, axis_of, column_of, ids_of, names_of
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.markers import Part, colouring
-from gtrack._app.charts.text import counted, escaped, figure_id, short
+from gtrack._app.charts.text import escaped, figure_id, short
 
 __all__ = ["MOST_COLUMNS", "matrix_figure"]
 
@@ -40,8 +41,8 @@ def matrix_figure(
     Raises:
         UsageError: There is no such column.
     """
-    found = [column_of(table, name) for name in columns]
-    kept = [column for column in found if column.known.any()][:MOST_COLUMNS]
+    axes = axes_of(table, columns, MOST_COLUMNS, "column", "columns")
+    kept = axes.columns
     by = column_of(table, colour) if colour else None
     ids, names = ids_of(table), names_of(table)
     # A run is in those cells of which it has both values.
@@ -49,26 +50,24 @@ def matrix_figure(
     parts = colouring(ids, some, by, run_inks or {})
     layout: dict[str, Any] = {"hovermode": "closest", "dragmode": "select", "showlegend": parts.legend}
     for number, column in enumerate(kept, 1):
-        axis = axis_of(column, log=column.spans_decades)
-        axis["title"] = {"text": escaped(column.title, 18)}
         suffix = "" if number == 1 else str(number)
-        layout |= {f"xaxis{suffix}": axis, f"yaxis{suffix}": dict(axis)}
-    left = len([column for column in found if column.known.any()]) - len(kept)
-    empty = [column.title for column in found if not column.known.any()]
-    notes = [
-        f"{counted(left, 'further column')} left out" if left else "",
-        f"no run has {', '.join(empty)}" if empty else "",
-        parts.note,
-    ]
+        layout |= {f"xaxis{suffix}": _axis(column), f"yaxis{suffix}": _axis(column)}
     return Figure(
         id=figure_id("matrix", *columns, colour or "", title),
         title=short(title or "scatter matrix", 120),
         traces=tuple(_trace(part, kept, ids, names) for part in parts.parts) if kept else (),
         layout=layout,
-        note="; ".join(note for note in notes if note),
+        note="; ".join(filter(None, [axes.note, parts.note])),
         wide=True,
         height=_AROUND + _CELL * max(len(kept), 2),
     )
+
+
+def _axis(column: Column) -> dict[str, Any]:
+    """Return the axis of a column, ranged by its data: plotly.js (3.x) gives the axes behind one with a range none."""
+    axis = axis_of(column, log=column.spans_decades) | {"title": {"text": escaped(column.title, 18)}}
+    axis.pop("range", None)
+    return axis
 
 
 def _trace(part: Part, columns: Sequence[Column], ids: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _trace(part: Part, columns: Sequence[Column], ids: Sequence[str], names: Seq
             {
                 "label": escaped(column.title, 18),
                 "values": column.values[part.places],
-                "axis": {"type": "log" if column.spans_decades else "date" if column.kind == "time" else "linear"},
+                "axis": {"type": _axis(column)["type"]},
             }
             for column in columns
         ],

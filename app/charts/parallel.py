@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gtrack._app.charts.axes import axes_of
 from gtrack._app.charts.colours import MISSING, SCALE, Ink, inks
-from gtrack._app.charts.columns import Column, column_of, ids_of, marks_of, ticks_of
+from gtrack._app.charts.columns import Column, Floats, column_of, ids_of, marks_of, ticks_of
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.markers import scale_of
 from gtrack._app.charts.text import counted, escaped, figure_id, short
@@ -20,6 +21,7 @@ MOST_DIMENSIONS = 16
 _MOST_OWN_COLOURS = 60
 _NONE = "none"
 _BELOW = 0.12
+_BESIDE = 0.06
 
 
 def parallel_figure(
@@ -45,34 +47,27 @@ def parallel_figure(
     Raises:
         UsageError: There is no such column.
     """
-    found = [column_of(table, name) for name in columns]
-    kept = [column for column in found if column.known.any()][:MOST_DIMENSIONS]
+    axes = axes_of(table, columns, MOST_DIMENSIONS)
     by = column_of(table, colour) if colour else None
     ids = ids_of(table)
     trace = {
         "type": "parcoords",
         "name": "runs",
-        "dimensions": [_dimension(column) for column in kept],
+        "dimensions": [_dimension(column) for column in axes.columns],
         "line": _colours(ids, by, run_inks or {}),
         "meta": {"ids": ids, "role": "runs"},
         "customdata": ids,
         "unselected": {"line": {"color": MISSING, "opacity": 0.12}},
     }
-    left = len([column for column in found if column.known.any()]) - len(kept)
-    empty = [column.title for column in found if not column.known.any()]
     grey = int((~by.known).sum()) if by is not None else 0
-    notes = [
-        f"{counted(left, 'further axis', 'further axes')} left out" if left else "",
-        f"no run has {', '.join(empty)}" if empty else "",
-        f"{counted(grey, 'run')} without {by.title} in grey" if grey and by is not None else "",
-    ]
+    uncoloured = f"{counted(grey, 'run')} without {by.title} in grey" if grey and by is not None else ""
     return Figure(
         id=figure_id("parallel", *columns, colour or "", title),
         title=short(title or "parallel coordinates", 120),
-        traces=(trace,) if ids and kept else (),
+        traces=(trace,) if ids and axes.columns else (),
         # The axes' names stand above them, and half of the first and last beside them.
         layout={"margin": {"t": 44, "l": 72, "r": 72, "b": 20}},
-        note="; ".join(note for note in notes if note),
+        note="; ".join(filter(None, [axes.note, uncoloured])),
         wide=True,
         height=420,
     )
@@ -91,8 +86,10 @@ def _dimension(column: Column) -> dict[str, Any]:
         with np.errstate(invalid="ignore", divide="ignore"):
             values = np.log10(column.values) if log else column.values
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        # Equal numbers stand in the middle.
-        low, high = (low, high) if low < high else (low - (abs(low) or 1.0), high + (abs(high) or 1.0))
+        if low < high:
+            marks = _to_the_ends(marks, column, values)
+        else:  # equal numbers stand in the middle
+            low, high = low - (abs(low) or 1.0), high + (abs(high) or 1.0)
         end = low - (high - low) * _BELOW
     if not column.known.all():
         marks = {"tickvals": [end, *marks["tickvals"]], "ticktext": [_NONE, *marks["ticktext"]]}
@@ -103,6 +100,19 @@ def _dimension(column: Column) -> dict[str, Any]:
         "range": [low, high] if low < high else [low - 0.5, high + 0.5],
         **marks,
     }
+
+
+def _to_the_ends(marks: dict[str, Any], column: Column, values: Floats) -> dict[str, Any]:
+    """Return marks with one at either end: plotly.js draws an axis from its first mark to its last."""
+    ends = [
+        (float(values[place]), column.shown(place)) for place in (int(np.nanargmin(values)), int(np.nanargmax(values)))
+    ]
+    (low, _), (high, _) = ends
+    near = (high - low) * _BESIDE
+    round_ones = zip(marks["tickvals"], marks["ticktext"], strict=True)
+    inner = [(value, text) for value, text in round_ones if low + near <= value <= high - near]
+    every = [ends[0], *inner, ends[1]]
+    return {"tickvals": [value for value, _ in every], "ticktext": [text for _, text in every]}
 
 
 def _colours(ids: Sequence[str], by: Column | None, run_inks: Mapping[str, Ink]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gtrack._app.charts.colours import FOREGROUND, Ink, inks
 from gtrack._app.charts.columns import Column, as_categories, axis_of, column_of, ids_of, names_of, without
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.intervals import interval_of
-from gtrack._app.charts.markers import colouring
+from gtrack._app.charts.markers import Part, colouring
 from gtrack._app.charts.text import counted, escaped, figure_id, short
 from gtrack._app.charts.traces import Trace
 
@@ -60,27 +60,10 @@ def scatter_figure(
     by = column_of(table, colour) if colour else among
     ids, names = ids_of(table), names_of(table)
     logs = [column for column, log in ((along, log_x), (up, log_y)) if log and column.kind == "number"]
-    shown = along.known & up.known
-    for column in logs:
-        shown = shown & (np.nan_to_num(column.values, nan=-1.0) > 0)
+    shown = _drawable([along, up], logs)
     found = colouring(ids, shown, by, run_inks or {})
-    traces: list[Trace] = []
-    for part in found.parts:
-        places = part.places.tolist()
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": escaped(part.name) if part.name else "runs",
-                "x": along.values[part.places],
-                "y": up.values[part.places],
-                "text": [_text(names[at], at, along, up, by) for at in places],
-                "customdata": [ids[at] for at in places],
-                "hovertemplate": "%{text}<extra></extra>",
-                "marker": {"size": 9, "opacity": 0.85 if among is None else 0.3, **part.marker},
-                "meta": {"role": "runs"},
-            }
-        )
+    texts = [_text(name, at, along, up, by) for at, name in enumerate(names)]
+    traces = [_points(part, ids, texts, along, up, faint=among is not None) for part in found.parts]
     if among is not None:
         traces.append(_means(ids, shown, along, up, among))
     notes = [without([along, up], log=logs), found.note]
@@ -96,6 +79,31 @@ def scatter_figure(
         },
         note="; ".join(note for note in notes if note),
     )
+
+
+def _drawable(columns: Sequence[Column], logs: Sequence[Column]) -> Mask:
+    """Return which runs have a value of all columns, above 0 on those with a logarithmic axis."""
+    shown: Mask = np.logical_and.reduce([column.known for column in columns])
+    for column in logs:
+        shown = shown & (np.nan_to_num(column.values, nan=-1.0) > 0)
+    return shown
+
+
+def _points(part: Part, ids: Sequence[str], texts: Sequence[str], along: Column, up: Column, *, faint: bool) -> Trace:
+    """Return the runs of a part as points; faint where they stand behind the means of their groups."""
+    places = part.places.tolist()
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": escaped(part.name) if part.name else "runs",
+        "x": along.values[part.places],
+        "y": up.values[part.places],
+        "text": [texts[at] for at in places],
+        "customdata": [ids[at] for at in places],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 9, "opacity": 0.3 if faint else 0.85, **part.marker},
+        "meta": {"role": "runs"},
+    }
 
 
 def _means(ids: Sequence[str], shown: Mask, along: Column, up: Column, among: Column) -> Trace:

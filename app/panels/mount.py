@@ -46,6 +46,7 @@ def panels(
     columns: int = 3,
     height: int = 300,
     events: Iterable[str] = (),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     on_event: Callable[[], None] | None = None,
 ) -> Event | None:
     """Draw figures in a grid, and return what was just done to one of them.
@@ -60,6 +61,8 @@ def panels(
         height: A panel's height in pixels, for figures that name none.
         events: What is of interest: ``zoom``, ``brush``, ``select``, ``click``, ``hidden``. Each runs the page again,
             or the fragment that the panels are in.
+        ranges: What is zoomed to, by axis, in the axis's unit, where the page keeps it: the panels follow when it
+            changes. None leaves it to the browser.
         on_event: Called before the page runs again for an event, which :func:`last_event` tells.
 
     Returns:
@@ -83,6 +86,7 @@ def panels(
             "columns": max(1, columns),
             "height": height,
             "events": wanted,
+            "ranges": None if ranges is None else {axis: list(ends) for axis, ends in ranges.items()},
             "plotly": plotly_url(),
         }
     )

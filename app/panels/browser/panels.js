@@ -6,7 +6,7 @@ import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
 import { decode, same } from "./payload.js";
 import { templateOf, themeOf } from "./theme.js";
-import { everyPanel, join, part, ranges } from "./together.js";
+import { everyPanel, hear, join, part, ranges, tell } from "./together.js";
 
 const NEAR = 300; // pixels around the screen within which panels are drawn
 const FAR = 3000; // and beyond which they are given back; what WebGL draws at once, of which a browser has few
@@ -94,11 +94,13 @@ class Grid {
     return this.turn;
   }
 
-  take({ figures, columns, height, events, plotly }) {
+  take({ figures, columns, height, events, ranges: stated, plotly }) {
     this.height = height;
     this.outbox.wanted = new Set(events);
     this.root.style.setProperty("--gtrack-columns", columns);
     this.load(plotly);
+    const moved = stated ? hear(this.page, stated) : [];
+    for (const panel of everyPanel()) if (moved.includes(panel.axisKey)) this.bring(panel);
     const ids = new Set(figures.map((figure) => figure.id));
     for (const [id, panel] of this.panels) if (!ids.has(id)) this.remove(panel);
     let before = null;
@@ -178,10 +180,16 @@ class Grid {
     for (const panel of everyPanel()) {
       if (panel.axisKey !== source.axisKey) continue;
       if (panel === source && (range === null || panel.views.yaxis)) continue;
-      if (panel.visible || panel.expanded) panel.zoom();
-      else panel.stale = true;
+      this.bring(panel);
     }
+    if (source.figure.axis !== null) tell(source.axisKey, range);
     this.outbox.put({ kind: "zoom", panel: source.figure.id, axis: source.figure.axis, range });
+  }
+
+  /** Let a panel show the range that its axis has now, at once if it is on the screen. */
+  bring(panel) {
+    if (panel.visible || panel.expanded) panel.zoom();
+    else panel.stale = true;
   }
 
   /** Let the panels on the screen follow while one is dragged. */

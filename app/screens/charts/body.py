@@ -12,6 +12,7 @@ from gtrack._app.charts.builder import PanelData, build
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.panel_spec import PanelSpec
 from gtrack._app.charts.text import figure_id
+from gtrack._app.charts.zoom import with_zoom
 from gtrack._app.link import Link
 from gtrack._app.panels import last_event, panels
 from gtrack._app.panels.legend import legend, legend_click
@@ -19,13 +20,12 @@ from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading, kept
 from gtrack._app.safe import markdown
 from gtrack._app.screens.charts.curves import Preview, fetch_whole, read_curves
-from gtrack._app.screens.charts.figures import Drawing, Drawn, figures_of, is_single, key_of, zoom_to
+from gtrack._app.screens.charts.figures import Drawing, Drawn, figures_of, key_of
 from gtrack._app.screens.charts.legend import hidden_after
 from gtrack._app.screens.charts.panels import name_of, read_panels
-from gtrack._app.screens.charts.sections import Fold, fold_after, folds_of, metrics_of
+from gtrack._app.screens.charts.sections import Fold, first_metrics, fold_after, folds_of, metrics_of
 from gtrack._app.screens.charts.tables import show_tables
 from gtrack._app.steps import go_to_run
-from gtrack.display.main_metrics import main_metrics
 from gtrack.display.words import plural
 from gtrack.errors import GtrackError, UsageError
 from gtrack.runs import runs_table
@@ -34,7 +34,6 @@ __all__ = ["show_body"]
 
 _EVENTS = ("zoom", "click")
 _LEGEND = "charts.legend"
-_MAIN = 20
 
 
 def show_body(now: Reading, link: Link, drawing: Drawing, said: str) -> None:
@@ -52,7 +51,7 @@ def show_body(now: Reading, link: Link, drawing: Drawing, said: str) -> None:
     if not keys:
         remark(_why_nothing(drawing))
         return
-    main = _main(drawing, keys)
+    main = first_metrics(drawing.chosen, drawing.states, keys)
     folds = folds_of(keys, main, opened=link["open"], closed=link["closed"], pages=link["pages"])
     preview = Preview()
     if len(folds) == 1:
@@ -62,14 +61,6 @@ def show_body(now: Reading, link: Link, drawing: Drawing, said: str) -> None:
             preview |= _section(now, link, drawing, fold)
     if preview.ids:
         _fetch(now, drawing, keys, preview)
-
-
-def _main(drawing: Drawing, keys: Sequence[str]) -> list[str]:
-    """Return the metrics to look at first: what runs are compared by, then those that have curves."""
-    states = drawing.states
-    compared = [key for key, goal in drawing.chosen.goals if goal.source == "experiment"]
-    main = [key for key in main_metrics(states, _MAIN) if key in set(keys)]
-    return [*compared, *sorted(main, key=lambda key: is_single(states, key))]
 
 
 def _why_nothing(drawing: Drawing) -> str:
@@ -137,7 +128,7 @@ def _charts(now: Reading, link: Link, drawing: Drawing, fold: Fold) -> Preview:
     except GtrackError as error:
         problem(error)
         return Preview()
-    _draw(link, drawn.figures, f"charts.grid.{figure_id('g', fold.name)}")
+    _draw(link, drawing, drawn.figures, f"charts.grid.{figure_id('g', fold.name)}")
     if fold.pages > 1:
         _pager(link, fold)
     return drawn.preview
@@ -168,7 +159,7 @@ def _own_panels(now: Reading, link: Link, drawing: Drawing) -> None:
         except GtrackError as error:
             problem(UsageError(f"{name_of(panel)}: {error.message}", hint=error.hint))
     if figures:
-        _draw(link, _apart(figures), "charts.grid.own")
+        _draw(link, drawing, _apart(figures), "charts.grid.own")
 
 
 def _own(now: Reading, drawing: Drawing, panel: PanelSpec) -> Figure:
@@ -177,11 +168,11 @@ def _own(now: Reading, drawing: Drawing, panel: PanelSpec) -> Figure:
         columns = (panel.x, panel.y, panel.colour, panel.group, *panel.metrics)
         known = [name for name in columns if panel.kind != "line" and name]
         curves: pa.Table | None = read_curves(now, states, panel.curve_keys) if panel.curve_keys else None
-        goals = drawing.settings.goals
-        data = PanelData(runs_table(states, known), curves, drawing.legend.runs, goals)
+        data = PanelData(runs_table(states, known), curves, drawing.legend.runs, drawing.settings.goals, drawing.zooms)
         return Drawn((build(panel, data),))
 
-    key: Hashable = (key_of(now, drawing), repr(panel))
+    zooms = tuple(drawing.zooms.items()) if panel.kind == "line" else ()
+    key: Hashable = (key_of(now, drawing), repr(panel), zooms)
     return kept(("charts.own", key), answer).figures[0]
 
 
@@ -195,7 +186,7 @@ def _apart(figures: Sequence[Figure]) -> list[Figure]:
     return out
 
 
-def _draw(link: Link, figures: Sequence[Figure], key: str) -> None:
+def _draw(link: Link, drawing: Drawing, figures: Sequence[Figure], key: str) -> None:
     if link["tables"]:
         show_tables(figures)
         return
@@ -204,13 +195,13 @@ def _draw(link: Link, figures: Sequence[Figure], key: str) -> None:
         event = last_event(key)
         if event is None:
             return
-        if event.kind == "zoom":
-            zoom_to(event)
+        if event.kind == "zoom" and event.axis is not None:
+            link.put(zoom=with_zoom(link["zoom"], event.axis, event.range))
         elif event.kind == "click" and len(event.ids) == 1:
             link.put(picked="" if link["picked"] == event.ids[0] else event.ids[0])
 
     panels(figures, key=key, columns=link["columns"], height=_height(link["columns"]), events=_EVENTS,
-           on_event=happened)  # fmt: skip
+           ranges=drawing.zooms, on_event=happened)  # fmt: skip
 
 
 def _height(columns: int) -> int:

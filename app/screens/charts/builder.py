@@ -14,6 +14,7 @@ from gtrack._app.parts import problem
 from gtrack._app.reading import reading
 from gtrack._app.safe import cell, markdown
 from gtrack._app.screens.charts.panels import MOST, changed, copied, moved, name_of, read_panels, removed
+from gtrack._app.screens.charts.suggest import suggested_here
 from gtrack.errors import GtrackError, UsageError
 
 __all__ = ["panel_tools"]
@@ -41,6 +42,7 @@ _LABELS = {
 _PLAIN_LABELS = {"x": "X", "y": "Y", "colour": "Colour", "group": "Mean over groups by", "metrics": "Columns"}
 _SWITCHES = {"log_x": "Logarithmic x", "log_y": "Logarithmic y"}
 _KEY = "charts.panel"
+_KIND = f"{_KEY}.form.kind"
 _NEXT = "charts.panels.next"
 
 
@@ -100,7 +102,7 @@ def _tool(
 
 
 def _open(link: Link, at: int | None) -> None:
-    """Open the form: empty, or with a panel to change."""
+    """Open the form: with something to see at once, or with a panel to change."""
     for key in [key for key in st.session_state if str(key).startswith(f"{_KEY}.form.")]:
         del st.session_state[key]
     title = "Add a panel" if at is None else "Change the panel"
@@ -110,19 +112,18 @@ def _open(link: Link, at: int | None) -> None:
 def _form(link: Link, at: int | None) -> None:
     panels = link["panels"]
     before = read_panels(panels)[at] if at is not None and at < len(panels) else None
-    before = before if isinstance(before, PanelSpec) else PanelSpec("scatter", x="duration", y="duration")
     is_new = at is None
     try:
         with reading() as now:
-            there = overview(now)
+            there, offered = overview(now), suggested_here(now, link)
             fields, metrics = there.fields, list(there.keys["metrics"])
     except GtrackError as error:
         problem(error)
         return
-    kinds = list(_KINDS)
-    index = 1 if is_new else kinds.index(before.kind)
-    kind = st.selectbox("Kind", kinds, index=index, format_func=_KINDS.__getitem__, key=f"{_KEY}.form.kind")
-    known = None if is_new or before.kind != kind else before
+    kind = _kind(before.kind if isinstance(before, PanelSpec) else offered.first)
+    known = before if isinstance(before, PanelSpec) and before.kind == kind else offered.panels.get(kind)
+    if is_new and kind == offered.first and offered.other:
+        _alternative(offered.panels[offered.other])
     needed, understood = KINDS[kind]
     values: dict[str, Any] = {"kind": kind}
     for name in (*needed, *understood):
@@ -131,7 +132,8 @@ def _form(link: Link, at: int | None) -> None:
         "Title", known.title if known else "", max_chars=120, key=f"{_KEY}.form.title", placeholder="By what it shows"
     )
     missing = [name for name in needed if not values[name]]
-    if st.button("Add" if is_new else "Change", type="primary", disabled=bool(missing)):
+    label = "Add" if is_new else "Change"
+    if st.button(label, type="primary", disabled=bool(missing), key=f"{_KEY}.form.done"):
         try:
             panel = PanelSpec.from_dict({name: value for name, value in values.items() if value})
         except UsageError as error:
@@ -140,6 +142,24 @@ def _form(link: Link, at: int | None) -> None:
         # The address is written by the page: what is sent just before running again does not always arrive.
         st.session_state[_NEXT] = changed(panels, at, panel)
         st.rerun()
+
+
+def _kind(usual: str) -> str:
+    """Show the kinds of panels, and return the one that is chosen."""
+    st.session_state.setdefault(_KIND, usual)
+    kind: str = st.selectbox("Kind", list(_KINDS), format_func=_KINDS.__getitem__, key=_KIND)
+    return kind
+
+
+def _alternative(panel: PanelSpec) -> None:
+    """Offer a panel of another kind."""
+    st.button(
+        f"Or a {markdown(name_of(panel), 80)}",
+        icon=":material/lightbulb:",
+        type="tertiary",
+        on_click=lambda: st.session_state.update({_KIND: panel.kind}),
+        key=f"{_KEY}.form.alternative",
+    )
 
 
 def _field(

@@ -15,7 +15,8 @@ from gtrack._app.charts.colours import FOREGROUND, Ink
 from gtrack._app.charts.curves import curve_figures
 from gtrack._app.charts.figure import Figure
 from gtrack._app.charts.settings import CurveSettings
-from gtrack._app.panels import Event
+from gtrack._app.charts.text import figure_id
+from gtrack._app.charts.zoom import Zooms, draw_near, zoom_of
 from gtrack._app.reading import Reading, kept
 from gtrack._app.screens.charts.curves import Preview, batches, preview_in, read_curves
 from gtrack._app.screens.charts.legend import Legend
@@ -25,13 +26,10 @@ from gtrack.index.fields import Field
 from gtrack.model.state import RunState
 from gtrack.runs import runs_table
 
-__all__ = ["Drawing", "Drawn", "figures_of", "is_single", "key_of", "zoom_to"]
+__all__ = ["Drawing", "Drawn", "figures_of", "is_single", "key_of"]
 
-_ZOOM = "charts.zoom"
 _ALL_POINTS = 150_000
 _FEWEST_POINTS, _MOST_POINTS = 200, 2_000
-_BESIDE = 0.5
-"""So much of a range that is zoomed to is read on either side of it, for whoever moves on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,13 @@ class Drawing:
         chosen: The runs.
         legend: How they are told apart, and which are shown.
         settings: How curves are drawn.
+        zooms: The ranges that are zoomed to.
     """
 
     chosen: Chosen
     legend: Legend
     settings: CurveSettings
+    zooms: Zooms = field(default_factory=dict)
 
     @property
     def states(self) -> list[RunState]:
@@ -78,7 +78,7 @@ def figures_of(now: Reading, drawing: Drawing, keys: Sequence[str]) -> Drawn:
         drawing: What they are drawn from.
         keys: The metrics.
     """
-    zoom = _zoom_of(drawing.settings)
+    zoom = zoom_of(drawing.settings.axis, drawing.zooms)
     return kept(("charts.figures", key_of(now, drawing), tuple(keys), zoom), lambda: _figures(now, drawing, keys, zoom))
 
 
@@ -87,33 +87,11 @@ def is_single(states: Sequence[RunState], key: str) -> bool:
     return all(summary is None or summary.count <= 1 for summary in (state.metrics.get(key) for state in states))
 
 
-def zoom_to(event: Event) -> None:
-    """Remember the range that somebody zoomed to, of the axis it was on."""
-    zooms: dict[str, tuple[float, float]] = dict(st.session_state.get(_ZOOM, {}))
-    if event.axis is None:
-        return
-    zooms.pop(event.axis, None)
-    if event.range is not None:
-        zooms[event.axis] = event.range
-    st.session_state[_ZOOM] = zooms
-
-
 def key_of(now: Reading, drawing: Drawing) -> Hashable:
     """Return what charts follow from: while it is the same, so are they."""
     states = drawing.chosen.states
     fetched = st.session_state.get("charts.fetched", 0)
     return stamp_of(now, states), drawing.legend.runs, drawing.legend.by, repr(drawing.settings), fetched
-
-
-def _zoom_of(settings: CurveSettings) -> tuple[str, float, float] | None:
-    """Return the axis that is zoomed, of those that these settings may have, and a range somewhat wider."""
-    axis = settings.axis
-    for name, (low, high) in reversed(st.session_state.get(_ZOOM, {}).items()):
-        kind, _, rest = name.partition(":")
-        if kind == axis.kind and (kind != "metric" or rest == axis.metric):
-            beside = (high - low) * _BESIDE
-            return name, low - beside, high + beside
-    return None
 
 
 def _figures(now: Reading, drawing: Drawing, keys: Sequence[str], zoom: tuple[str, float, float] | None) -> Drawn:
@@ -141,18 +119,11 @@ def _curves(
     zoom: tuple[str, float, float] | None,
 ) -> dict[str, Figure]:
     runs = drawing.legend.runs
-    if zoom is not None:
-        near = replace(settings, x_range=zoom[1:])
-        figures = curve_figures(table, runs, near)
-        if figures and figures[0].axis == zoom[0]:
-            return _by_key(keys, figures)
-    return _by_key(keys, curve_figures(table, runs, settings))
+    return _by_key(keys, draw_near(lambda how: curve_figures(table, runs, how), settings, zoom))
 
 
 def _by_key(keys: Sequence[str], figures: Sequence[Figure]) -> dict[str, Figure]:
     """Return figures by their metrics, whose names they may show cut."""
-    from gtrack._app.charts.text import figure_id
-
     known = {figure.id: figure for figure in figures}
     return {key: known[named] for key in keys if (named := figure_id("curve", key)) in known}
 

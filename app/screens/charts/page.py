@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gtrack._app.asking import Asked, ask, filter_bar, overview
+from gtrack._app.charts.zoom import read_zooms
 from gtrack._app.header import header
 from gtrack._app.link import Link, Setting, saved_settings
 from gtrack._app.parts import empty_state, problem, remark
@@ -35,6 +36,7 @@ DEFAULTS: dict[str, Setting] = {
     "pages": {},
     "tables": False,
     "picked": "",
+    "zoom": (),
 }
 _TICK = 1.5
 """Seconds between looks at what has changed."""
@@ -111,7 +113,7 @@ def _charts_of(now: Reading, link: Link, chosen: Chosen) -> None:
     except GtrackError as error:
         problem(error)
         return
-    show_body(now, link, Drawing(chosen, legend, settings), _said(chosen, link))
+    show_body(now, link, Drawing(chosen, legend, settings, read_zooms(link["zoom"])), _said(chosen, link))
 
 
 def _said(chosen: Chosen, link: Link) -> str:

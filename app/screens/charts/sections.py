@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from gtrack._app.charts.sections import Section, sections
 from gtrack._app.charts.settings import CurveSettings
+from gtrack._app.screens.charts.figures import is_single
+from gtrack._app.screens.charts.runs import Chosen
+from gtrack.display.main_metrics import main_metrics
 from gtrack.model.state import RunState
 
-__all__ = ["PAGE", "Fold", "fold_after", "folds_of", "metrics_of"]
+__all__ = ["PAGE", "Fold", "first_metrics", "fold_after", "folds_of", "metrics_of"]
 
 PAGE = 24
 """Charts on a page of a section."""
+_MAIN = 20
 _FEW = 12
 """With so many metrics in all, every section is open at first."""
 
@@ -49,6 +53,20 @@ def metrics_of(states: Iterable[RunState], settings: CurveSettings) -> list[str]
     keys = dict.fromkeys(key for state in states for key in state.metrics)
     axis = settings.axis.metric if settings.axis.kind == "metric" else None
     return [key for key in keys if key != axis and settings.selects(key)]
+
+
+def first_metrics(chosen: Chosen, states: Sequence[RunState], keys: Sequence[str]) -> list[str]:
+    """Return the metrics to look at first: what runs are compared by, then the main ones, those that have curves first.
+
+    Args:
+        chosen: The runs, with the goals of their metrics.
+        states: Those that are drawn.
+        keys: Their metrics to choose from.
+    """
+    known = set(keys)
+    compared = [key for key, goal in chosen.goals if goal.source == "experiment" and key in known]
+    main = [key for key in main_metrics(states, _MAIN) if key in known]
+    return [*compared, *sorted(main, key=lambda key: is_single(states, key))]
 
 
 def folds_of(

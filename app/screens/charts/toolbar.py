@@ -8,6 +8,7 @@ import streamlit as st
 
 from gtrack._app.asking import overview
 from gtrack._app.charts.settings import CurveSettings
+from gtrack._app.charts.zoom import keep_zooms
 from gtrack._app.link import Link, Setting
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell
@@ -144,6 +145,7 @@ def tidy(link: Link) -> None:
         "count": min(max(1, link["count"]), MOST),
         "columns": min(max(1, link["columns"]), max(_COLUMNS)),
         "band": link["band"] if link["band"] in _BANDS else "std",
+        "zoom": keep_zooms(link["zoom"]),
     }
     wrong = {name: value for name, value in wanted.items() if link[name] != value}
     if wrong:

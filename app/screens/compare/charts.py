@@ -12,6 +12,7 @@ from gtrack._app.charts.chart_run import ChartRun
 from gtrack._app.charts.colours import Ink
 from gtrack._app.charts.curves import curve_figures
 from gtrack._app.charts.settings import CurveSettings
+from gtrack._app.charts.zoom import draw_near, keep_zooms, read_zooms, with_zoom, zoom_of
 from gtrack._app.link import Link
 from gtrack._app.panels import last_event, panels
 from gtrack._app.parts import empty_state, problem
@@ -52,16 +53,22 @@ def show_charts(now: Reading, link: Link, runs: Compared, inks: Mapping[str, Ink
         _chart_run(run, head, inks[run.id], runs) for run, head in zip(runs.runs, heads_of(runs.runs), strict=True)
     ]
     ids = tuple(run.id for run in runs.runs)
+    zooms = read_zooms(link["zoom"])
     try:
         table = now.kept("compare.curves", (ids, tuple(keys)), lambda: _curves(now.repo, ids, keys))
-        figures = [
-            replace(one, layout={**one.layout, "showlegend": False}) for one in curve_figures(table, drawn, settings)
-        ]
+        found = draw_near(lambda how: curve_figures(table, drawn, how), settings, zoom_of(settings.axis, zooms))
     except GtrackError as error:
         problem(error)
         return
+    figures = [replace(one, layout={**one.layout, "showlegend": False}) for one in found]
     _legend(drawn)
-    panels(figures, key=_KEY, columns=2, height=320, events=["zoom"], on_event=_zoomed)
+
+    def zoomed() -> None:
+        event = last_event(_KEY)
+        if event is not None and event.kind == "zoom" and event.axis is not None:
+            link.put(zoom=with_zoom(link["zoom"], event.axis, event.range))
+
+    panels(figures, key=_KEY, columns=2, height=320, events=["zoom"], ranges=zooms, on_event=zoomed)
 
 
 def _controls(link: Link, known: Sequence[str]) -> None:
@@ -69,6 +76,8 @@ def _controls(link: Link, known: Sequence[str]) -> None:
         link.put(x="step")
     if not 0.0 <= link["smoothing"] <= _SMOOTHEST:
         link.put(smoothing=0.0)
+    if (zoom := keep_zooms(link["zoom"])) != link["zoom"]:
+        link.put(zoom=zoom)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.multiselect(
             "Metrics",
@@ -84,23 +93,7 @@ def _controls(link: Link, known: Sequence[str]) -> None:
 
 
 def _settings(link: Link, keys: Sequence[str]) -> CurveSettings:
-    x = link["x"]
-    zoomed = st.session_state.get(f"{_KEY}.zoom")
-    return CurveSettings(
-        x=x,
-        metrics=tuple(keys),
-        smoothing=link["smoothing"],
-        log_y=link["log"],
-        x_range=zoomed[1] if zoomed is not None and zoomed[0] == x else None,
-    )
-
-
-def _zoomed() -> None:
-    """Remember the range that somebody zoomed to: what is in it is drawn with all of its points."""
-    event = last_event(_KEY)
-    if event is not None and event.kind == "zoom" and event.axis is not None:
-        axis = event.axis.partition(":")[0]
-        st.session_state[f"{_KEY}.zoom"] = None if event.range is None else (axis, event.range)
+    return CurveSettings(x=link["x"], metrics=tuple(keys), smoothing=link["smoothing"], log_y=link["log"])
 
 
 def _chart_run(run: RunState, head: str, ink: Ink, runs: Compared) -> ChartRun:

@@ -22,12 +22,11 @@ from gtrack._app.screens.compare.space import (
     brushed,
     facts_table,
     picked,
-    ranged_by_data,
     read_brush,
-    usual_axes,
     with_brush,
     with_picks,
 )
+from gtrack._app.usual_axes import usual_axes
 from gtrack.errors import GtrackError
 from gtrack.index.columns import line_of
 from gtrack.index.fields import Field, read_field
@@ -47,10 +46,10 @@ _NAME = Field("attributes", "name")
 
 
 def show_parallel(now: Reading, link: Link, runs: Compared, asked: Asked, inks: dict[str, Ink]) -> None:
-    """Show runs as lines through their values; what is brushed can become the selection."""
+    """Show runs as lines through their values, all of the filter if none is selected; brushed ones can be selected."""
     axes, colour = _controls(now, link, runs, asked, "axes", MOST_DIMENSIONS)
     table = _table(now, link, runs, asked, [*axes, *([colour] if colour else [])])
-    figure = _drawn(lambda: parallel_figure(table, axes, colour=colour or None, run_inks=inks))
+    figure = _drawn(table, lambda: parallel_figure(table, axes, colour=colour or None, run_inks=inks))
     if figure is None:
         return
     brush = read_brush(link["brush"])
@@ -71,7 +70,7 @@ def show_matrix(now: Reading, link: Link, runs: Compared, asked: Asked, inks: di
     """Show columns against each other; what is lassoed can become the selection."""
     axes, colour = _controls(now, link, runs, asked, "columns", MOST_COLUMNS)
     table = _table(now, link, runs, asked, [*axes, *([colour] if colour else [])])
-    figure = _drawn(lambda: matrix_figure(table, axes, colour=colour or None, run_inks=inks))
+    figure = _drawn(table, lambda: matrix_figure(table, axes, colour=colour or None, run_inks=inks))
     if figure is None:
         return
     ids = picked(figure, link["picked"])
@@ -83,7 +82,7 @@ def show_matrix(now: Reading, link: Link, runs: Compared, asked: Asked, inks: di
             link.put(picked=event.ids)
 
     _keep(link, ids, table.num_rows, active=bool(ids), clear={"picked": ()})
-    panels([with_picks(ranged_by_data(figure), ids)], key=key, columns=1, events=["select"], on_event=picking)
+    panels([with_picks(figure, ids)], key=key, columns=1, events=["select"], on_event=picking)
     st.caption("Drag a box to pick runs out; a double click takes it away.")
 
 
@@ -94,13 +93,14 @@ def _controls(now: Reading, link: Link, runs: Compared, asked: Asked, name: str,
         link.put(**{name: link[name][:most]})
     usual = _usual(now, link, runs, asked, most)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            "Runs",
-            SCOPES,
-            format_func=lambda scope: "Selected" if scope == "selected" else f"Filtered ({_count(now, asked):,})",
-            required=True,
-            **link.widget("scope"),
-        )
+        if runs.runs:
+            st.segmented_control(
+                "Runs",
+                SCOPES,
+                format_func=lambda scope: "Selected" if scope == "selected" else f"Filtered ({_count(now, asked):,})",
+                required=True,
+                **link.widget("scope"),
+            )
         known = list(dict.fromkeys([*link[name], *usual, *fields]))
         st.multiselect(
             "Axes, in order",
@@ -119,12 +119,17 @@ def _controls(now: Reading, link: Link, runs: Compared, asked: Asked, name: str,
     return axes, link["colour"] or _usual_colour(axes)
 
 
+def _all(link: Link, runs: Compared) -> bool:
+    """Tell whether all runs of the filter are drawn: when that was chosen, and when none is selected."""
+    return link["scope"] == "filtered" or not runs.runs
+
+
 def _short(field: str) -> str:
     return cell(field, 60)
 
 
 def _usual(now: Reading, link: Link, runs: Compared, asked: Asked, most: int) -> list[str]:
-    states = _some(now, asked) if link["scope"] == "filtered" else list(runs.runs)
+    states = _some(now, asked) if _all(link, runs) else list(runs.runs)
     key = (tuple(run.id for run in states), most)
     return now.kept("compare.axes", key, lambda: usual_axes(states, params=min(_USUAL, most - 2)))
 
@@ -151,7 +156,7 @@ def _table(now: Reading, link: Link, runs: Compared, asked: Asked, names: Sequen
             fields.append(read_field(name))
         except ValueError:
             continue
-    if link["scope"] != "filtered":
+    if not _all(link, runs):
         return facts_table([line_of(run, [_NAME, *fields]) for run in runs.runs], fields)
     key = (asked.key, tuple(map(str, fields)))
     table = now.kept("compare.table", key, lambda: _of_many(now, asked, fields))
@@ -165,7 +170,10 @@ def _of_many(now: Reading, asked: Asked, fields: Sequence[Field]) -> pa.Table:
     return facts_table(now.repo.facts(asked.query).lines(_NAME, *fields)[:_MOST_DRAWN], fields)
 
 
-def _drawn(draw: Callable[[], Figure]) -> Figure | None:
+def _drawn(table: pa.Table, draw: Callable[[], Figure]) -> Figure | None:
+    if not table.num_rows:
+        remark("No run matches.")
+        return None
     try:
         figure = draw()
     except GtrackError as error:

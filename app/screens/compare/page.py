@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Setting] = {
     "x": "step",
     "smoothing": 0.0,
     "log": False,
+    "zoom": (),
     "scope": SCOPES[0],
     "axes": (),
     "columns": (),
@@ -197,7 +198,7 @@ def _part(link: Link) -> None:
 
 def _part_of(now: Reading, link: Link, runs: Compared) -> None:
     part = link["part"]
-    if part in _EXPLORING and (runs.runs or link["scope"] == "filtered"):
+    if part in _EXPLORING and (runs.runs or link["scope"] == "filtered" or not link["runs"]):
         asked = _asked(link)
         (show_parallel if part == "parallel" else show_matrix)(now, link, runs, asked, _inks(runs))
     elif not runs.runs:

@@ -1,8 +1,7 @@
-"""Runs as points of a space of params and metrics: which axes, which runs, and which of them pass a brush."""
+"""Runs as points of a space of params and metrics: their table, and which of them pass a brush."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,35 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from gtrack._app.charts.figure import Figure
-from gtrack.display.main_metrics import main_metrics
 from gtrack.display.words import value_text
 from gtrack.index.columns import Line
 from gtrack.index.fields import Field, Type
-from gtrack.model.nested import flatten
-from gtrack.model.state import RunState
-from gtrack.ops.leaderboard import varying_params
 
-__all__ = ["brushed", "facts_table", "picked", "ranged_by_data", "read_brush", "usual_axes", "with_brush", "with_picks"]
+__all__ = ["brushed", "facts_table", "picked", "read_brush", "with_brush", "with_picks"]
 
 Brush = Mapping[str, Sequence[Sequence[float]]]
 _MOST_LABELS, _MOST_RANGES = 64, 32
-_MOST_PARAMS, _MOST_METRICS = 6, 2
-
-
-def usual_axes(runs: Sequence[RunState], *, params: int = _MOST_PARAMS, metrics: int = _MOST_METRICS) -> list[str]:
-    """Return the axes to show when nobody has chosen: params in which runs differ, then their main metrics.
-
-    Args:
-        runs: Some of the runs.
-        params: The most params.
-        metrics: The most metrics.
-    """
-    # A counter keeps the order in which params were logged, which is mostly that of their weight.
-    count = Counter(key for run in runs for key, _ in flatten(run.params))
-    varying = set(varying_params(runs))
-    common = sorted((key for key in count if key in varying), key=lambda key: -count[key])
-    axes = [str(Field("params", key)) for key in common[:params]]
-    return axes + [str(Field("metrics", key)) for key in main_metrics(runs, metrics)]
 
 
 def facts_table(lines: Iterable[Line], fields: Sequence[Field]) -> pa.Table:
@@ -99,15 +77,6 @@ def brushed(figure: Figure, brush: Brush) -> tuple[str, ...]:
             values = np.asarray(dimension["values"], np.float64)
             passing &= np.logical_or.reduce([(values >= low) & (values <= high) for low, high in spans])
     return tuple(run_id for run_id, passes in zip(ids, passing, strict=True) if passes)
-
-
-def ranged_by_data(figure: Figure) -> Figure:
-    """Return a scatter matrix without fixed ranges: plotly.js (3.x) gives the axes behind one that has a range none."""
-    layout = {
-        name: {key: each for key, each in value.items() if key != "range"} if isinstance(value, dict) else value
-        for name, value in figure.layout.items()
-    }
-    return replace(figure, layout=layout)
 
 
 def with_picks(figure: Figure, ids: Iterable[str]) -> Figure:

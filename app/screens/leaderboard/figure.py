@@ -47,47 +47,15 @@ def leaderboard_figure(
         chosen: The id of the best run of the row that is looked at.
         labels: What rows are called, by their best runs' ids; by the names of these where nothing is said.
     """
-    shown = list(rows[:_MOST])
-    if not any(row.baseline for row in shown):
-        shown += [row for row in rows[_MOST:] if row.baseline]
-    numbers = [row for row in shown if math.isfinite(row.sample.mean)]
-    base = board.baseline
-    shapes: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    if base is not None and math.isfinite(base.sample.mean):
-        _mark(shapes, annotations, base.sample.mean, "baseline", {"color": FOREGROUND, "width": 1.25, "dash": "dash"})
-    if floor is not None and math.isfinite(floor):
-        _mark(shapes, annotations, floor, "floor", {"color": _OTHER, "width": 1.25, "dash": "dot"})
-    places = {row.best.id: at for at, row in enumerate(numbers)}
-    if chosen in places:
-        shapes.append(_band(places[chosen]))
-    spread = any(row.sample.std is not None for row in numbers)
+    numbers = _drawn(rows)
     names = {row.best.id: (labels or {}).get(row.best.id) or states[row.best.id].name for row in numbers}
-    ticks = [f"{row.rank or '—'}  {escaped(names[row.best.id], 26)}" for row in numbers]
-    ranked = sum(row.rank is not None and row in shown[:_MOST] for row in numbers)
-    said = [f"the first {ranked} of {counted(board.total, 'row')}" if board.total > ranked else ""]
-    said += ["bars: 95 % intervals of the means" if spread else ""]
     lower = board.goal.direction == "min"
     return Figure(
         figure_id("leaderboard", board.metric),
         short(f"{board.metric}, {'lower' if lower else 'higher'} is better", 120),
         (*_dots(numbers), _means(numbers, names)),
-        {
-            "xaxis": {"title": {"text": escaped(board.metric, 40)}, "zeroline": False},
-            "yaxis": {
-                "tickvals": list(range(len(numbers))),
-                "ticktext": ticks,
-                "range": [max(len(numbers), 1) - 0.5, -0.5],
-                "automargin": True,
-                "zeroline": False,
-            },
-            "shapes": shapes,
-            "annotations": annotations,
-            "margin": {"t": 24},
-            "hovermode": "closest",
-            "showlegend": False,
-        },
-        note="; ".join(filter(None, said)),
+        _layout(board, numbers, names, floor, chosen),
+        note=_note(board, rows, numbers),
         wide=True,
         height=_AROUND + _PER_ROW * max(len(numbers), 2),
     )
@@ -110,6 +78,52 @@ def floor_on(text: str | None, metric: str) -> float | None:
         return None
     value = found.value
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _drawn(rows: Sequence[Row]) -> list[Row]:
+    """Return the first rows and the baseline's, as far as their means are numbers."""
+    shown = list(rows[:_MOST])
+    if not any(row.baseline for row in shown):
+        shown += [row for row in rows[_MOST:] if row.baseline]
+    return [row for row in shown if math.isfinite(row.sample.mean)]
+
+
+def _layout(
+    board: Leaderboard, rows: Sequence[Row], names: Mapping[str, str], floor: float | None, chosen: str
+) -> dict[str, Any]:
+    """Return the axes, with what is marked behind the rows: the baseline, the floor and the row that is looked at."""
+    base = board.baseline
+    shapes: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    if base is not None and math.isfinite(base.sample.mean):
+        _mark(shapes, annotations, base.sample.mean, "baseline", {"color": FOREGROUND, "width": 1.25, "dash": "dash"})
+    if floor is not None and math.isfinite(floor):
+        _mark(shapes, annotations, floor, "floor", {"color": _OTHER, "width": 1.25, "dash": "dot"})
+    shapes += [_band(at) for at, row in enumerate(rows) if row.best.id == chosen]
+    return {
+        "xaxis": {"title": {"text": escaped(board.metric, 40)}, "zeroline": False},
+        "yaxis": {
+            "tickvals": list(range(len(rows))),
+            "ticktext": [f"{row.rank or '—'}  {escaped(names[row.best.id], 26)}" for row in rows],
+            "range": [max(len(rows), 1) - 0.5, -0.5],
+            "automargin": True,
+            "zeroline": False,
+        },
+        "shapes": shapes,
+        "annotations": annotations,
+        "margin": {"t": 24},
+        "hovermode": "closest",
+        "showlegend": False,
+    }
+
+
+def _note(board: Leaderboard, rows: Sequence[Row], drawn: Sequence[Row]) -> str:
+    """Return how many rows are left out, and what the bars are where there are any."""
+    first = rows[:_MOST]
+    ranked = sum(row.rank is not None and row in first for row in drawn)
+    said = [f"the first {ranked} of {counted(board.total, 'row')}" if board.total > ranked else ""]
+    said += ["bars: 95 % intervals of the means" if any(row.sample.std is not None for row in drawn) else ""]
+    return "; ".join(filter(None, said))
 
 
 def _dots(rows: Sequence[Row]) -> list[Trace]:

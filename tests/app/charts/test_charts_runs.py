@@ -183,6 +183,23 @@ def test_a_matrix_has_at_most_six_columns_and_those_without_values_are_named(tab
     assert "3 further columns left out" in figure.note
 
 
+def test_no_axis_of_a_matrix_has_a_range_of_its_own(table):
+    figure = checked(matrix_figure(table, [LR, OPT]))
+    axes = [axis for axis in figure.layout.values() if isinstance(axis, dict)]
+    assert len(axes) == 4
+    assert not any("range" in axis for axis in axes)
+    assert any("tickvals" in axis for axis in axes)
+    types = [dimension["axis"]["type"] for dimension in figure.traces[0]["dimensions"]]
+    assert types == [figure.layout["xaxis"]["type"], figure.layout["xaxis2"]["type"]]
+
+
+def test_parallel_axes_beyond_the_most_are_left_out_and_said():
+    more = runs_table(3, **{f"params.p{number}": [1, 2, 3] for number in range(17)})
+    figure = checked(parallel_figure(more, [f"params.p{number}" for number in range(17)]))
+    assert len(figure.traces[0]["dimensions"]) == 16
+    assert figure.note == "1 further axis left out"
+
+
 def every_figure(table, x, y, colour):
     yield scatter_figure(table, x, y, colour=colour, group=colour, log_x=True, log_y=True)
     yield scatter_figure(table, x, y)
@@ -220,3 +237,11 @@ def test_any_columns_are_figures_that_plotly_takes(x, y, colour, metric, count):
     ).slice(0, count)
     for figure in every_figure(table, "params.x", "params.y", "params.c"):
         checked(figure)
+
+
+def test_an_axis_of_parallel_coordinates_reaches_from_the_lowest_value_to_the_highest(table):
+    (auc,) = checked(parallel_figure(table, [AUC])).traces[0]["dimensions"]
+    marks = [mark for mark, text in zip(auc["tickvals"], auc["ticktext"], strict=True) if text != "none"]
+    values = table[AUC].drop_null().to_numpy()
+    assert (marks[0], marks[-1]) == (values.min(), values.max())
+    assert marks == sorted(marks)

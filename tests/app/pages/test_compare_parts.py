@@ -27,12 +27,11 @@ from gtrack._app.screens.compare.space import (
     brushed,
     facts_table,
     picked,
-    ranged_by_data,
     read_brush,
-    usual_axes,
     with_brush,
     with_picks,
 )
+from gtrack._app.usual_axes import usual_axes, usual_params
 from gtrack.cli import main
 from gtrack.display.goals import Goals
 from gtrack.index.columns import line_of
@@ -212,16 +211,10 @@ def test_picks_are_places_in_their_own_trace(repo: Path) -> None:
     assert with_picks(figure, []) is figure
 
 
-def test_no_axis_of_a_matrix_has_a_range_of_its_own(repo: Path) -> None:
-    figure = matrix_figure(table(states(repo), "params.lr", "experiment"), ["params.lr", "experiment"])
-    axes = [axis for axis in ranged_by_data(figure).layout.values() if isinstance(axis, dict)]
-    assert len(axes) == 4
-    assert not any("range" in axis for axis in axes)
-    assert any("tickvals" in axis for axis in axes)
-
-
 def test_the_usual_axes_are_params_that_differ_and_main_metrics(repo: Path) -> None:
     assert usual_axes(states(repo))[:2] == ["params.lr", "metrics.val_auc"]
+    assert usual_params(states(repo)) == ["params.lr"], "no seeds"
+    assert usual_axes([]) == []
 
 
 def test_a_table_of_facts_has_the_types_that_its_values_have() -> None:

@@ -188,6 +188,34 @@ def test_all_runs_of_the_filter_can_be_explored(repo: Path) -> None:
     assert "2 runs" in texts(at)
 
 
+@pytest.mark.parametrize(("part", "key"), [("parallel", "compare.parallel"), ("matrix", "compare.matrix")])
+def test_without_a_selection_all_runs_of_the_filter_are_explored(repo: Path, part: str, key: str) -> None:
+    at = open_page("compare", repo, address={"part": part})
+    assert is_whole(at)
+    assert "4 runs" in texts(at)
+    assert [element.proto.id.endswith(key) for element in at.get("bidi_component")].count(True) == 1
+    some = open_page("compare", repo, address={"part": part, "where": "params.lr = 0.1"})
+    assert "2 runs" in texts(some)
+    none = open_page("compare", repo, address={"part": part, "where": "params.lr = 7"})
+    assert is_whole(none)
+    assert "No run matches" in texts(none)
+
+
+def test_runs_that_are_not_here_are_not_taken_for_no_selection(repo: Path) -> None:
+    at = open_page("compare", repo, address={"part": "matrix", "runs": ["f" * 32]})
+    assert is_whole(at)
+    assert "No runs selected" in texts(at)
+
+
+def test_the_address_has_what_the_charts_are_zoomed_to(repo: Path) -> None:
+    address = {"runs": ids_of(repo), "part": "charts", "zoom": ["0~1.5~step", "nonsense"]}
+    at = open_page("compare", repo, address=address)
+    assert is_whole(at)
+    assert at.query_params["zoom"] in ("0~1.5~step", ["0~1.5~step"])
+    (charts,) = (element.proto for element in at.get("bidi_component") if element.proto.id.endswith("compare.charts"))
+    assert b'"step:"' in charts.bytes
+
+
 def test_read_only_the_code_is_not_fetched(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gtrack.ops import run_code
 
