@@ -9,6 +9,7 @@ import streamlit as st
 
 from gtrack._app.conditions import add_condition
 from gtrack._app.filter_box import filter_box
+from gtrack._app.known_values import known_values
 from gtrack._app.link import Link
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading
@@ -130,6 +131,7 @@ def filter_bar(now: Reading, link: Link) -> Asked:
             on_change=lambda text: link.put(where=text.strip()),
             placeholder="metrics.val_auc > 0.9 and params.lr < 0.1",
             invalid=error is not None,
+            values=known_values,
         )
         add_condition(link, there.fields)
     known = list(dict.fromkeys([*there.experiments, *link["experiment"]]))

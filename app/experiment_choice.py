@@ -7,6 +7,7 @@ import streamlit as st
 from gtrack._app.asking import overview
 from gtrack._app.conditions import add_condition
 from gtrack._app.filter_box import filter_box
+from gtrack._app.known_values import known_values
 from gtrack._app.link import Link
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell
@@ -59,6 +60,7 @@ def filter_line(now: Reading, link: Link) -> None:
             on_change=lambda text: link.put(where=text.strip()),
             placeholder="params.depth <= 6",
             invalid=invalid,
+            values=known_values,
         )
         add_condition(link, fields)
 

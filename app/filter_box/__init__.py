@@ -1,11 +1,11 @@
-"""The line that a filter is typed into: the names that runs have are offered while it is typed."""
+"""The line that a filter is typed into: the names and values that runs have are offered while it is typed."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -28,8 +28,11 @@ def filter_box(
     on_change: Callable[[str], None],
     placeholder: str = "",
     invalid: bool = False,
+    values: Callable[[str], Sequence[str]] | None = None,
 ) -> None:
     """Show the line.
+
+    The browser asks for the values of a field when they are first wanted: then the line alone is drawn again.
 
     Args:
         label: What stands above it.
@@ -39,16 +42,39 @@ def filter_box(
         on_change: Is told the new filter, once it is entered.
         placeholder: An example.
         invalid: What is entered is wrong.
+        values: Returns the values to offer after a field, in the filter language; none are offered by default.
     """
+    data = {"label": label, "value": value, "words": words[:_MOST], "placeholder": placeholder, "invalid": invalid}
+    st.session_state.pop(f"{key}.entered", None)  # the whole page is drawn
+    st.fragment(_line)(key, data, on_change, values)
+
+
+def _line(
+    key: str, data: Mapping[str, Any], on_change: Callable[[str], None], values: Callable[[str], Sequence[str]] | None
+) -> None:
+    """Draw the line by itself; once a filter is entered, the whole page."""
+    if st.session_state.pop(f"{key}.entered", False):
+        st.rerun()
 
     def changed() -> None:
-        state = st.session_state.get(key) or {}
-        entered = state.get("value")
-        if isinstance(entered, str):
+        entered = _said(key, "value")
+        if entered is not None:
             on_change(entered[:_LONGEST])
+            st.session_state[f"{key}.entered"] = True
 
-    data = {"label": label, "value": value, "words": words[:_MOST], "placeholder": placeholder, "invalid": invalid}
-    _component()(key=key, data=data, on_value_change=changed)
+    def asked() -> None:
+        st.session_state[f"{key}.field"] = _said(key, "asked")
+
+    field = st.session_state.pop(f"{key}.field", None)
+    known = {} if field is None or values is None else {field: list(values(field))}
+    shown = {**data, "values": known, "offers": values is not None}
+    _component()(key=key, data=shown, on_value_change=changed, on_asked_change=asked)
+
+
+def _said(key: str, name: str) -> str | None:
+    """Return what the browser says."""
+    said = (st.session_state.get(key) or {}).get(name)
+    return said if isinstance(said, str) else None
 
 
 @functools.cache

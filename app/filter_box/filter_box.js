@@ -1,17 +1,30 @@
-// A line for a filter, with the names that there are offered as they are typed.
+// A line for a filter, with the names and values that there are offered as they are typed.
 //
 // It is the ARIA pattern of an editable combobox with a list:
 // https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
 
 const MOST = 12;
+const MOST_VALUES = 20;
 const WORD = /[A-Za-z_`"][\w.@:/`"-]*$/;
+// A field, what asks whether it equals something, and the value that is begun: gtrack/index/tokens.py has the language.
+const QUOTED = '`(?:[^`]|``)*`|"(?:[^"]|"")*"';
+const FIELD = `(?:[\\p{L}_][\\p{L}\\p{N}_]*|${QUOTED})(?:\\.(?:[\\p{L}\\p{N}_@:/-]+|${QUOTED}))*`;
+const BARE = "[\\p{L}\\p{N}_.+:@%/-]";
+const WHOLE = `(?:'(?:[^']|'')*'|"(?:[^"]|"")*"|${BARE}+)`;
+const BEGUN = `(?:'(?:[^']|'')*|"(?:[^"]|"")*|${BARE}*)`;
+const EQUALS = `(?:==?|!=|<>|(?<=\\s)(?:NOT\\s+)?IN\\s*\\((?:\\s*${WHOLE}\\s*,)*)`;
+const VALUE = new RegExp(`(${FIELD})\\s*${EQUALS}\\s*(${BEGUN})$`, "iu");
 const KEYWORDS = ["AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "REGEXP", "BETWEEN", "IS NULL", "IS NOT NULL"];
 
 export default function (component) {
-  const { data, parentElement, setStateValue } = component;
+  const { data, parentElement, setStateValue, setTriggerValue } = component;
   const root = parentElement.querySelector(".filter");
   const box = (root.box ??= new FilterBox(root));
-  box.update(data, (value) => setStateValue("value", value));
+  box.update(
+    data,
+    (value) => setStateValue("value", value),
+    (field) => setTriggerValue("asked", field),
+  );
 }
 
 class FilterBox {
@@ -23,6 +36,9 @@ class FilterBox {
     this.shown = [];
     this.active = -1;
     this.sent = null;
+    /** The values of each field that was asked for, null until there is an answer. */
+    this.values = new Map();
+    this.input.addEventListener("focus", () => this.values.clear());
     this.input.addEventListener("input", () => this.suggest());
     this.input.addEventListener("keydown", (event) => this.onKey(event));
     this.input.addEventListener("blur", () => {
@@ -37,8 +53,11 @@ class FilterBox {
     });
   }
 
-  update(data, send) {
+  update(data, send, ask) {
     this.send = send;
+    this.ask = ask;
+    this.offers = data.offers;
+    this.learn(data.values);
     this.words = [...data.words, ...KEYWORDS];
     this.label.textContent = data.label;
     this.input.placeholder = data.placeholder;
@@ -55,6 +74,22 @@ class FilterBox {
     this.send(this.sent);
   }
 
+  /** Take in an answer, and offer it where it is still waited for. */
+  learn(values) {
+    for (const [field, known] of Object.entries(values)) {
+      const awaited = this.values.get(field) === null;
+      this.values.set(field, known);
+      if (awaited && this.input.matches(":focus") && this.value()?.field === field) this.suggest();
+    }
+  }
+
+  /** The value that ends where the caret is, of which field it is, and where it begins. */
+  value() {
+    const before = this.input.value.slice(0, this.input.selectionStart);
+    const found = this.offers ? VALUE.exec(before) : null;
+    return found && { field: found[1], text: found[2], start: before.length - found[2].length };
+  }
+
   /** The word that ends where the caret is, and where it begins. */
   word() {
     const before = this.input.value.slice(0, this.input.selectionStart);
@@ -64,6 +99,8 @@ class FilterBox {
   }
 
   suggest() {
+    const value = this.value();
+    if (value) return this.suggestValues(value);
     const word = this.word();
     if (!word) return this.close();
     const wanted = word.text.toLowerCase();
@@ -72,6 +109,22 @@ class FilterBox {
       .filter(({ name, at }) => at >= 0 && name !== word.text)
       .sort((one, other) => rank(one) - rank(other));
     this.shown = ranked.slice(0, MOST).map(({ name }) => name);
+    this.active = -1;
+    this.draw();
+  }
+
+  suggestValues({ field, text }) {
+    const known = this.values.get(field);
+    if (known === undefined) {
+      this.values.set(field, null);
+      this.ask(field);
+    }
+    const wanted = plain(text).toLowerCase();
+    const ranked = (known ?? [])
+      .map((name) => ({ name, at: plain(name).toLowerCase().indexOf(wanted) }))
+      .filter(({ name, at }) => at >= 0 && name !== text)
+      .sort((one, other) => (one.at > 0) - (other.at > 0)); // the commonest first, as they came
+    this.shown = ranked.slice(0, MOST_VALUES).map(({ name }) => name);
     this.active = -1;
     this.draw();
   }
@@ -107,10 +160,12 @@ class FilterBox {
   }
 
   accept(number) {
-    const word = this.word();
+    const word = this.value() ?? this.word();
     const name = this.shown[number];
     if (!word || name === undefined) return;
-    const after = this.input.value.slice(this.input.selectionStart).replace(/^ /, "");
+    let after = this.input.value.slice(this.input.selectionStart);
+    if (/^['"]/.test(word.text)) after = after.replace(/^[^\s'"]*['"]/, ""); // the rest of the value
+    after = after.replace(/^ /, "");
     const before = `${this.input.value.slice(0, word.start)}${name} `;
     this.input.value = before + after;
     this.input.setSelectionRange(before.length, before.length);
@@ -143,4 +198,11 @@ class FilterBox {
 function rank({ name, at }) {
   const begins = at === 0 ? 0 : /[\w]/.test(name[at - 1]) ? 2 : 1;
   return begins * 10000 + name.length;
+}
+
+/** The text of a value without its quotes, or of one that is begun. */
+function plain(text) {
+  const quote = text[0];
+  if (quote !== "'" && quote !== '"') return text;
+  return text.slice(1).replaceAll(quote + quote, "\0").replace(quote, "").replaceAll("\0", quote);
 }

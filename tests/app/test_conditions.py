@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gtrack._app.conditions import _OPERATORS, condition, joined
-from gtrack._app.screens.runs.groups import condition_of
+from gtrack._app.screens.runs.grouped import condition_of
 from gtrack.index.fields import Field
 from gtrack.index.filter import parse
 from gtrack.model.state import RunState

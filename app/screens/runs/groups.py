@@ -1,110 +1,115 @@
-"""The table of groups of runs: seeds and repeats as mean and spread."""
+"""The table of groups of runs: seeds and repeats as mean and spread, to be opened and selected."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import streamlit as st
 
 from gtrack._app.asking import Asked
+from gtrack._app.bulk import Chosen, bulk_bar
+from gtrack._app.downloads import Download
 from gtrack._app.grids import html_table
 from gtrack._app.link import Link
 from gtrack._app.parts import problem, remark
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell
-from gtrack._app.screens.runs.rows import orders_of
-from gtrack.display.goals import Goals
-from gtrack.display.main_metrics import main_of
+from gtrack._app.screens.runs.grouped import Grouped, condition_of, grouped_of
 from gtrack.display.words import plural, value_text
-from gtrack.errors import GtrackError, UsageError
-from gtrack.index.fields import Field, Value, read_field
-from gtrack.index.filter import And, Compare, Filter, IsNull, parse
+from gtrack.errors import GtrackError
+from gtrack.index.fields import Field
 from gtrack.model.goal import Goal
-from gtrack.ops.group_order import sort_groups
-from gtrack.ops.grouping import Aggregate, RunGroup, configuration, group_runs, grouping_columns
+from gtrack.ops.grouping import Aggregate, RunGroup
 
-__all__ = ["condition_of", "show_groups"]
+__all__ = ["chosen_groups", "show_groups"]
 
-_KEY = "runs.groups"
+_KEY = "runs.groups.table"
 _MOST = 1000
 
 
-def show_groups(now: Reading, link: Link, asked: Asked, sort: str = "") -> None:
-    """Show the groups, in the order of their values or by a metric's mean; a click on one shows its runs."""
+def show_groups(now: Reading, link: Link, asked: Asked, sort: str, download: Download) -> None:
+    """Show the groups, in the order of their values or by a metric's mean; a click on one shows its runs.
+
+    Args:
+        now: The repository.
+        link: The page's settings.
+        asked: Which runs.
+        sort: What to sort by.
+        download: What a file of the runs holds, when no group is selected.
+    """
     try:
-        order = orders_of(sort)
-        extra = tuple(one.field.key for one in order if one.field.scope == "metrics")
-        key = (asked.key, link["group"], extra)
-        by, metrics, groups = now.kept("groups", key, lambda: _groups(now, asked, link["group"], extra))
+        found = grouped_of(now, asked, link["group"], sort)
     except (GtrackError, ValueError) as error:
         problem(str(error))
         return
-    if not groups:
+    if not found.groups:
         remark("No run matches.")
         return
-    try:
-        shown = sort_groups(groups, by, order, ("mean",))[:_MOST]
-    except UsageError as error:
-        remark(error.message)
-        shown = groups[:_MOST]
-
-    def open_group() -> None:
-        click = st.session_state.get(f"{_KEY}.open")
-        if click is not None:
-            where = condition_of(asked.where, by, shown[int(click["row"])].values)
-            link.put(where=where, group="", page=1)
-
-    table, shape = _table(by, metrics, shown)
-    shape[" runs"] = st.column_config.ButtonColumn(
-        "runs", type="tertiary", width=80, pinned=True, key=f"{_KEY}.open", on_click=open_group
-    )
-    alt = plural(len(shown), "group")
+    bulk_bar(now, link, chosen_groups(link, found), download)
+    if found.trouble:
+        remark(found.trouble)
+    shown = found.groups[:_MOST]
+    table, shape = _table(found.by, found.metrics, shown)
     if link["plain"]:
-        html_table(table, alt=alt)
+        html_table(table, alt=plural(len(shown), "group"))
     else:
-        height = min(680, 38 + 35 * len(shown))
-        st.dataframe(
-            table, hide_index=True, column_config=shape, height=height, alt=f"{len(shown)} groups", placeholder=""
-        )
-    more = f", the first {_MOST:,} are shown" if len(groups) > _MOST else ""
+        _draw(link, asked, found, table, shape)
+    more = f", the first {_MOST:,} are shown" if len(found.groups) > _MOST else ""
     st.caption(
-        f"{plural(len(groups), 'group')}{more}. Metrics are mean ± standard deviation over the runs of a group: "
+        f"{plural(len(found.groups), 'group')}{more}. Metrics are mean ± standard deviation over the runs of a group: "
         "of each run's best value where a goal was declared, else of its last."
     )
 
 
-def condition_of(where: str, by: Sequence[Field], values: Sequence[Value | None]) -> str:
-    """Return the filter that selects the runs of one group.
-
-    Example:
-        >>> condition_of("status = 'finished'", [Field("params", "lr")], [0.1])
-        "status = 'finished' AND params.lr = 0.1"
-    """
-    parts: list[Filter] = [parse(where)] if where else []
-    parts += [IsNull(f) if value is None else Compare(f, "=", value) for f, value in zip(by, values, strict=True)]
-    return str(And(tuple(parts)) if len(parts) > 1 else parts[0])
+def chosen_groups(link: Link, found: Grouped) -> Chosen:
+    """Return the runs of the groups that are selected, and how many they are."""
+    chosen = found.chosen(link["groups"])
+    ids = tuple(run_id for group in chosen for run_id in group.runs)
+    told = f"{plural(len(ids), 'run')} of {plural(len(chosen), 'group')}"
+    every = sum(len(group.runs) for group in found.groups)
+    bar = f"{told} selected" if chosen else f"{plural(every, 'run')} in {plural(len(found.groups), 'group')}"
+    return Chosen(ids, told, bar)
 
 
-def _groups(
-    now: Reading, asked: Asked, group: str, extra: Sequence[str]
-) -> tuple[list[Field], dict[str, Goal | None], list[RunGroup]]:
-    facts = now.repo.facts(asked.query)
-    by = configuration(facts.params) if group == "configuration" else [read_field(group)]
-    known = Goals(now.repo)
-    protocol = known.protocol_of(facts.experiments)
-    main = main_of(facts.metrics, set[str]().union(*facts.declared.values()))
-    first = None if protocol is None else protocol.metric
-    if first is not None and first in facts.metrics:
-        main = [first, *(key for key in main if key != first)]
-    main += [key for key in extra if key not in main and key in facts.metrics]
-    metrics = {key: known.of(key, asked.query.experiments) for key in main if Field("metrics", key) not in by}
-    return by, metrics, group_runs(facts.lines(*grouping_columns(by, metrics)), by, metrics)
+def _draw(link: Link, asked: Asked, found: Grouped, table: pa.Table, shape: dict[str, Any]) -> None:
+    """Draw the table, in which groups are opened and selected."""
+    shown = found.keys[: table.num_rows]
+    wanted = set(link["groups"])
+    rows = [number for number, key in enumerate(shown) if key in wanted]
+    st.session_state[_KEY] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+    def open_group() -> None:
+        click = st.session_state.get(f"{_KEY}.open")
+        if click is not None:
+            where = condition_of(asked.where, found.by, found.groups[int(click["row"])].values)
+            link.put(where=where, group="", groups=(), page=1)
+
+    def select() -> None:
+        rows = st.session_state[_KEY]["selection"]["rows"]
+        below = [key for key in found.keys[len(shown) :] if key in wanted]
+        link.put(groups=(*(shown[row] for row in rows if row < len(shown)), *below))
+
+    opens = st.column_config.ButtonColumn(
+        "runs", type="tertiary", width=80, pinned=True, key=f"{_KEY}.open", on_click=open_group
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={**shape, " runs": opens},
+        key=_KEY,
+        on_select=select,
+        selection_mode="multi-row",
+        height=min(680, 38 + 35 * table.num_rows),
+        row_height=35,
+        placeholder="",
+        alt=plural(table.num_rows, "group"),
+    )
 
 
 def _table(
-    by: Sequence[Field], metrics: dict[str, Goal | None], groups: Sequence[RunGroup]
+    by: Sequence[Field], metrics: Mapping[str, Goal | None], groups: Sequence[RunGroup]
 ) -> tuple[pa.Table, dict[str, Any]]:
     columns: dict[str, Any] = {" runs": pa.array([f"{len(group.runs):,}" for group in groups])}
     shape: dict[str, Any] = {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from gtrack._app.asking import Asked, ask, filter_bar, overview, python_filter, shell_options
-from gtrack._app.bulk import bulk_bar
+from gtrack._app.asking import Asked, ask, filter_bar, overview
+from gtrack._app.bulk import Chosen, bulk_bar
 from gtrack._app.charts.colours import inks
+from gtrack._app.downloads import Download
 from gtrack._app.grids import html_table
 from gtrack._app.header import header
 from gtrack._app.link import Link, Setting, saved_settings
@@ -16,11 +18,13 @@ from gtrack._app.parts import empty_state, problem, remark
 from gtrack._app.reading import Reading, reading
 from gtrack._app.run_columns import columns_of, usual_columns
 from gtrack._app.safe import cell
+from gtrack._app.screens.runs.as_code import code_of_groups, code_of_runs
+from gtrack._app.screens.runs.elsewhere import selected_elsewhere
+from gtrack._app.screens.runs.grouped import CONFIGURATION, grouped_of
 from gtrack._app.screens.runs.groups import show_groups
-from gtrack._app.screens.runs.rows import PAGE, Rows, rows_of
+from gtrack._app.screens.runs.rows import PAGE, Rows, orders_of, rows_of
 from gtrack._app.screens.runs.sparks import sparks_of
 from gtrack._app.screens.runs.table import TableEvents, arrow_table, show_table
-from gtrack._app.shell_word import shell_word
 from gtrack._app.steps import go_to_run, part
 from gtrack.display.goals import Goals
 from gtrack.display.ordering import falls
@@ -38,6 +42,7 @@ DEFAULTS: dict[str, Setting] = {
     "page": 1,
     "columns": (),
     "group": "",
+    "groups": (),
     "nested": True,
     "open": (),
     "plain": False,
@@ -56,7 +61,7 @@ def page(now: Reading) -> None:
     saved, trouble = saved_settings(now.repo, "runs")
     link = Link("runs", DEFAULTS, saved)
     asked = _asked(link)
-    header(now, "Runs", link, *_code(link, asked))
+    header(now, "Runs", link, *_code(now, link, asked))
     if trouble:
         problem(trouble)
     if overview(now).total:
@@ -72,17 +77,14 @@ def _asked(link: Link) -> Asked | None:
         return None  # said beside the filter
 
 
-def _code(link: Link, asked: Asked | None) -> tuple[str, str]:
+def _code(now: Reading, link: Link, asked: Asked | None) -> tuple[str, str]:
     asked = asked or Asked(Query(), valid=False)
-    sort = _sort(link)
-    ls = ["gtrack ls", shell_options(asked), f"--sort {shell_word(sort)}" if sort else ""]
     if link["group"]:
-        ls.append(f"--group-by {shell_word(link['group'])}")
-    elif link["columns"]:
-        ls.append(f"--columns {shell_word(','.join(link['columns']))}")
-    arguments = [python_filter(asked), f"order_by={sort!r}" if sort else "", f"max_results={PAGE}"]
-    python = f"import gtrack\n\nruns = gtrack.search_runs({', '.join(filter(None, arguments))})\nruns.to_pandas()"
-    return " ".join(filter(None, ls)), python
+        try:
+            return code_of_groups(asked, link["group"], grouped_of(now, asked, link["group"], _sort(link)))
+        except (GtrackError, ValueError):
+            pass  # said in the place of the groups
+    return code_of_runs(asked, _sort(link), link["columns"])
 
 
 def _sort(link: Link) -> str:
@@ -102,9 +104,15 @@ def _tools(now: Reading, link: Link) -> None:
             **{**link.widget("sort"), "on_change": _sort_by, "args": (now.repo.root or now.repo.git_dir, link)},
         )
         st.toggle("Falling", disabled=not link["sort"], **link.widget("falling"))
-        groups = list(dict.fromkeys(["", "configuration", *overview(now).unmeasured, link["group"]]))
+        groups = list(dict.fromkeys(["", CONFIGURATION, *overview(now).unmeasured, link["group"]]))
         of = lambda name: cell(name, 80) or "Nothing"  # noqa: E731
-        st.selectbox("Group by", groups, format_func=of, width=260, **link.widget("group"))
+        st.selectbox(
+            "Group by",
+            groups,
+            format_func=of,
+            width=260,
+            **{**link.widget("group"), "on_change": _group_by, "args": (link,)},
+        )
         with st.popover("Columns", icon=":material/view_column:"):
             st.multiselect(
                 "Columns, in order",
@@ -124,6 +132,11 @@ def _sort_by(path: str, link: Link) -> None:
     link.put(sort=name, falling=falling)
 
 
+def _group_by(link: Link) -> None:
+    """Group by what was chosen: the groups that are selected are of what was before."""
+    link.put(group=st.session_state["runs.group"] or "", groups=())
+
+
 @part(every=_TICK)
 def _table(link: Link) -> None:
     """Show the table, again and again: live runs move in it."""
@@ -139,7 +152,7 @@ def _table_of(now: Reading, link: Link) -> None:
     if asked is None:
         return
     if link["group"]:
-        show_groups(now, link, asked, _sort(link))
+        show_groups(now, link, asked, _sort(link), _download(link, asked))
         return
     nested = bool(link["nested"]) and not asked.where
     try:
@@ -147,12 +160,29 @@ def _table_of(now: Reading, link: Link) -> None:
     except GtrackError as error:
         problem(error)
         return
-    if not rows.rows:
+    if not rows.total:
         _no_match(link)
-        return
-    bulk_bar(now, link, asked, rows)
-    _show(now, link, rows)
-    _pager(link, rows)
+    else:
+        bulk_bar(now, link, _chosen(link, rows), _download(link, asked))
+    selected_elsewhere(now, link, (run.id for run in rows.runs))
+    if rows.rows:
+        _show(now, link, rows)
+    if rows.total:
+        _pager(link, rows)
+
+
+def _chosen(link: Link, rows: Rows) -> Chosen:
+    ids = link["runs"]
+    return Chosen(ids, plural(len(ids), "run"), f"{len(ids)} selected" if ids else f"{rows.total:,} runs")
+
+
+def _download(link: Link, asked: Asked) -> Download:
+    """Return what a file of the runs holds."""
+    try:
+        order = orders_of(_sort(link))
+    except GtrackError:
+        order = ()  # said in the place of the table
+    return Download(replace(asked.query, order=order), link["columns"])
 
 
 def _no_match(link: Link) -> None:

@@ -31,6 +31,7 @@ class Row:
         children: How many children it has.
         open: Its children are shown below it.
         baseline: It is what the others are compared with.
+        outside: It is not what was asked for, and is shown all the same.
     """
 
     run: RunState
@@ -38,6 +39,7 @@ class Row:
     children: int = 0
     open: bool = False
     baseline: bool = False
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,10 @@ def _with_baseline(now: Reading, asked: Asked, rows: list[Row], page: int) -> tu
         return (replace(rows[at], baseline=True), *rows[at + 1 : end], *rows[:at], *rows[end:])
     if page != 1 or any(row.run.id == baseline for row in rows):
         return tuple(rows)
-    found = list(now.repo.find(Query(where=In(Field("attributes", "id"), (Prefix(baseline),)), limit=1)))
-    return (*(Row(run.state, baseline=True) for run in found), *rows)
+    alone = In(Field("attributes", "id"), (Prefix(baseline),))
+    found = list(now.repo.find(Query(where=alone, limit=1)))
+    asked_for = found and now.repo.find(replace(asked.query, where=_and(asked.query.where, alone), limit=1))
+    return (*(Row(run.state, baseline=True, outside=not asked_for) for run in found), *rows)
 
 
 def _and(where: Filter | None, more: Filter) -> Filter:

@@ -18,6 +18,7 @@ __all__ = ["TableEvents", "arrow_table", "dot", "show_table"]
 
 _KEY = "runs.table"
 _INDENT = "\u2003"
+_OUTSIDE = " (baseline, outside the filter)"
 
 
 def dot(colour: str, *, shown: bool) -> str:
@@ -97,36 +98,8 @@ def show_table(
         if not found["cells"]:
             on_select(list(found["rows"]))
 
-    def clicked(key: str, act: Callable[[int], None]) -> None:
-        click = st.session_state.get(key)
-        if click is not None:
-            act(int(click["row"]))
-
-    shape: dict[str, Any] = {
-        " eye": st.column_config.ImageColumn("", width=36, pinned=True, help="Click to hide a run's curves in charts"),
-        " name": st.column_config.ButtonColumn(
-            "name",
-            width=220,
-            pinned=True,
-            type="tertiary",
-            alignment="left",
-            key=f"{_KEY}.open",
-            on_click=clicked,
-            args=(f"{_KEY}.open", events.on_open),
-        ),
-        " unfold": st.column_config.ButtonColumn(
-            "children",
-            width=80,
-            pinned=True,
-            type="tertiary",
-            key=f"{_KEY}.unfold",
-            on_click=clicked,
-            args=(f"{_KEY}.unfold", events.on_unfold),
-        ),
-        " spark": st.column_config.LineChartColumn(cell(spark, 40), width=120),
-    }
-    for column in columns:
-        shape[column.name] = shape_of(column)
+    wide = any(name.endswith(_OUTSIDE) for name in table[" name"].to_pylist())
+    shape = {**_own_shape(events, spark, wide=wide), **{column.name: shape_of(column) for column in columns}}
     present = set(table.column_names)
     st.dataframe(
         table,
@@ -142,10 +115,34 @@ def show_table(
     )
 
 
+def _own_shape(events: TableEvents, spark: str, *, wide: bool) -> dict[str, Any]:
+    """Return how the columns are shown that every table has."""
+    return {
+        " eye": st.column_config.ImageColumn("", width=36, pinned=True, help="Click to hide a run's curves in charts"),
+        " name": _buttons("name", "open", events.on_open, 400 if wide else 220, alignment="left"),
+        " unfold": _buttons("children", "unfold", events.on_unfold, 80),
+        " spark": st.column_config.LineChartColumn(cell(spark, 40), width=120),
+    }
+
+
+def _buttons(label: str, name: str, act: Callable[[int], None], width: int, **more: Any) -> Any:
+    """Return a column whose cells are buttons, which act on their row."""
+    key = f"{_KEY}.{name}"
+
+    def clicked() -> None:
+        click = st.session_state.get(key)
+        if click is not None:
+            act(int(click["row"]))
+
+    return st.column_config.ButtonColumn(
+        label, width=width, pinned=True, type="tertiary", key=key, on_click=clicked, **more
+    )
+
+
 def _name(row: Row) -> str:
     mark = "⚑ " if row.baseline else ""
     name = cell(row.run.name, 120).replace(":", "\u2236")  # else :material/...: would become an icon
-    return f"{_INDENT * row.depth}{'└ ' if row.depth else ''}{mark}{name}"
+    return f"{_INDENT * row.depth}{'└ ' if row.depth else ''}{mark}{name}{_OUTSIDE if row.outside else ''}"
 
 
 def _fold(row: Row) -> str:
