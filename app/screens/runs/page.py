@@ -121,7 +121,7 @@ def _tools(now: Reading, link: Link) -> None:
                 placeholder="The usual ones",
                 **link.widget("columns"),
             )
-        st.toggle("Nest children", help="Show children below their parents", **link.widget("nested"))
+        st.toggle("Nest children", help="Show children below their parents, unless a filter or a status is chosen", **link.widget("nested"))
 
 
 def _sort_by(path: str, link: Link) -> None:
@@ -154,7 +154,8 @@ def _table_of(now: Reading, link: Link) -> None:
     if link["group"]:
         show_groups(now, link, asked, _sort(link), _download(link, asked))
         return
-    nested = bool(link["nested"]) and not asked.where
+    # What a filter or a status finds is shown, whatever its parent is.
+    nested = bool(link["nested"]) and not asked.where and not link["status"]
     try:
         rows = rows_of(now, asked, sort=_sort(link), page=max(1, link["page"]), nested=nested, opened=link["open"])
     except GtrackError as error:

@@ -77,6 +77,11 @@ def test_a_filter_finds_children_too(some: Path) -> None:
     assert names(at) == ["child-1", "child-0"]
 
 
+def test_a_status_finds_children_of_parents_that_have_another(some: Path) -> None:
+    at = open_page("runs", some, address={"status": "finished"})
+    assert {"child-0", "child-1"} <= set(names(at))
+
+
 def test_a_wrong_filter_is_shown_in_its_place(some: Path) -> None:
     at = open_page("runs", some, address={"where": "metrics.loss >"})
     assert is_whole(at)
