@@ -47,7 +47,7 @@ DEFAULTS: dict[str, Setting] = {
     "open": (),
     "plain": False,
 }
-_TICK = 1.5
+_TICK = 1.0
 """Seconds between looks at what has changed."""
 _WELCOME = (
     "gtrack run -p lr=0.1 -- python train.py --lr {lr}     # record a run of any program",
