@@ -13,7 +13,7 @@ LAYERS = [
     {"errors", "ids", "clock", "text", "config", "paths", "notices"},
     {"model"},
     {"format"},
-    {"capture", "media", "fingerprint"},
+    {"capture", "media", "fingerprint", "flavors"},
     {"spool"},
     {"branch"},
     {"index", "store"},
@@ -32,8 +32,9 @@ LAYERS = [
             "wrap",
             "info",
         ),
-        *("run_artifacts", "run_media", "run_checkpoints", "run_data", "run_system", "run_lineage", "checkpointing"),
-        *("fluent_artifacts", "fluent_media", "fluent_data", "fluent_lineage"),
+        *("run_artifacts", "run_media", "run_checkpoints", "run_data", "run_system", "run_lineage", "run_models"),
+        "checkpointing",
+        *("fluent_artifacts", "fluent_media", "fluent_data", "fluent_lineage", "fluent_registry", "fluent_models"),
     },
     {"display"},
     {"report"},
@@ -63,6 +64,7 @@ TYPES_ONLY = {
             "rivals",
             "setup",
             "sides_search",
+            "verify",
         )
     ),
 }

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
         log_image,
         log_table,
     )
+    from gtrack.fluent_models import load_model, log_model
+    from gtrack.fluent_registry import approve, delete_alias, promote, register_model, set_alias
     from gtrack.reader import RecordedRun, Repo
     from gtrack.run import Run
     from gtrack.runs import Runs
@@ -53,11 +55,14 @@ __all__ = [
     "Run",
     "Runs",
     "active_run",
+    "approve",
     "best_checkpoint",
     "curves",
     "define_metric",
+    "delete_alias",
     "end_run",
     "errors",
+    "load_model",
     "log",
     "log_artifact",
     "log_artifacts",
@@ -71,12 +76,16 @@ __all__ = [
     "log_input",
     "log_metric",
     "log_metrics",
+    "log_model",
     "log_param",
     "log_params",
     "log_table",
     "log_text",
     "note",
+    "promote",
+    "register_model",
     "search_runs",
+    "set_alias",
     "set_experiment",
     "set_seed",
     "set_tag",
@@ -99,6 +108,8 @@ _ELSEWHERE = {
     **dict.fromkeys(
         ("log_audio", "log_checkpoint", "log_figure", "log_histogram", "log_image", "log_table"), "gtrack.fluent_media"
     ),
+    **dict.fromkeys(("load_model", "log_model"), "gtrack.fluent_models"),
+    **dict.fromkeys(("approve", "delete_alias", "promote", "register_model", "set_alias"), "gtrack.fluent_registry"),
     "search_runs": "gtrack.searching",
     "use_artifact": "gtrack.fluent_lineage",
 }

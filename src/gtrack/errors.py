@@ -16,6 +16,9 @@
     ├── FormatError (ValueError)      7  written by a newer gtrack
     ├── RepositoryError (OSError)     2  this repository cannot be used, and why
     ├── GitError (OSError)            2  the git executable failed
+    ├── SigningError (OSError)        2  a signature is wanted and cannot be made
+    ├── GateError (ValueError)        1  a run is not good enough for what was asked
+    ├── PolicyError (PermissionError) 8 the team's policy does not allow it
     └── MissingExtraError (ImportError) 2 an optional part is not installed
 
 Each carries the exit code of the command line and a hint: what to type next.
@@ -23,12 +26,15 @@ Each carries the exit code of the command line and a hint: what to type next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 __all__ = [
     "AmbiguousError",
     "AuthenticationError",
     "ConflictError",
     "DamageError",
     "FormatError",
+    "GateError",
     "GitError",
     "GtrackError",
     "LockedError",
@@ -36,8 +42,10 @@ __all__ = [
     "NetworkError",
     "NotFoundError",
     "ParseError",
+    "PolicyError",
     "RepositoryError",
     "RunActiveError",
+    "SigningError",
     "UsageError",
 ]
 
@@ -127,6 +135,37 @@ class GitError(GtrackError, OSError):
     """The git executable failed."""
 
     exit_code = 2
+
+
+class SigningError(GtrackError, OSError):
+    """A signature is wanted and cannot be made, or no program is here that checks one."""
+
+    exit_code = 2
+
+
+class GateError(GtrackError, ValueError):
+    """A run does not meet the condition that was given; nothing was written."""
+
+    exit_code = 1
+
+
+class PolicyError(GtrackError, PermissionError):
+    """The team's policy does not allow it; nothing was written.
+
+    Args:
+        message: A line on what is not allowed, and a line for each violation.
+        violations: What the policy found, each with ``rule``, ``message`` and ``hint``.
+        hint: What to type or do next.
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, *, violations: Sequence[object] = (), hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.violations = tuple(violations)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  ({self.hint})" if self.hint else self.message
 
 
 class MissingExtraError(GtrackError, ImportError):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gtrack.index.query import Order, Query
     from gtrack.index.sql import Answer
     from gtrack.model.experiment import ExperimentState
+    from gtrack.model.registered import Version
+    from gtrack.model.registry import ModelState
     from gtrack.model.saved_view import SavedView
     from gtrack.ops.facts import RunFacts
     from gtrack.runs import Runs
@@ -263,6 +265,61 @@ class Repo:
         from gtrack.ops.saved_views import saved_views
 
         return saved_views(self.repository, deleted=deleted)
+
+    def models(self, *, deleted: bool = False) -> list[ModelState]:
+        """Return the registered models, by name.
+
+        Args:
+            deleted: Those that were deleted, instead of the others.
+
+        Example:
+            >>> [(model.name, len(model.versions), model.aliases) for model in gtrack.Repo(".").models()]
+            [('churn', 3, {'champion': '9c1d7b6e4a508c2f9e0d1a7b3c553f2a'})]
+        """
+        from gtrack.ops.registry import models
+
+        return models(self.repository, deleted=deleted)
+
+    def model(self, name: str) -> ModelState:
+        """Return a registered model: its versions, aliases, stages and history.
+
+        Args:
+            name: The model's name.
+
+        Raises:
+            NotFoundError: There is no such model; the message has the likeliest other.
+            UsageError: The name is not text, or cannot be a model's.
+
+        Example:
+            >>> churn = gtrack.Repo(".").model("churn")
+            >>> [version.label for version in churn.in_stage("Production")]
+            ['3']
+        """
+        from gtrack.ops.asking import name_of
+        from gtrack.ops.registry import model
+
+        return model(self.repository, name_of(name, "model"))
+
+    def model_version(self, name: str) -> Version:
+        """Return the version of a registered model that a name means.
+
+        Args:
+            name: ``models:/churn/3``, ``churn@champion``, ``churn/Production``, ``churn/latest``, ``churn/~9c1d7b6``.
+
+        Raises:
+            NotFoundError: There is no such version, or it has no number yet; the message says what to type.
+            AmbiguousError: It means several.
+            ConflictError: Two versions claim the number, or two clones moved the alias or the stage at once.
+            UsageError: It is not the name of a version.
+
+        Example:
+            >>> gtrack.Repo(".").model_version("churn@champion").run
+            '3f2a9c1d7b6e4a508c2f9e0d1a7b3c55'
+        """
+        from gtrack.ops.asking import name_of
+        from gtrack.ops.registry import resolve
+
+        return resolve(self.repository, name_of(name, "version")).version
 
     def recover(self) -> list[str]:
         """Record what ended without being recorded, such as killed runs, and return the ids of these runs.

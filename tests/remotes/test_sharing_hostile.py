@@ -75,7 +75,9 @@ def _event_name(at: int, digest: str) -> str:
 NOW = now_ns() // 1000
 KINDS = {
     "a tombstone of my run": _unheard(lambda run: event(f"tombstones/{run[:2]}/{run}", {"kind": "tombstone"})),
-    "a moved alias": _unheard(lambda _: event("models/churn/events", {"kind": "alias", "alias": "production"})),
+    "a moved alias": _unheard(
+        lambda _: event("models/churn/events", {"kind": "alias", "alias": "champion", "version": None})
+    ),
     "an experiment": _unheard(
         lambda _: event("experiments/default/events", {"kind": "set", "description": "mine", "author": "Mallory"})
     ),

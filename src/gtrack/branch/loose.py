@@ -15,12 +15,12 @@ import zlib
 from gtrack.errors import DamageError
 from gtrack.ids import is_object_id
 
-__all__ = ["BLOB", "COMMIT", "TREE", "object_id", "read_loose", "write_loose"]
+__all__ = ["BLOB", "COMMIT", "TAG", "TREE", "object_id", "read_loose", "write_loose"]
 
-COMMIT, TREE, BLOB = 1, 2, 3
+COMMIT, TREE, BLOB, TAG = 1, 2, 3, 4
 """Types of objects, by git's numbers for them."""
 
-_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", 4: b"tag"}
+_NAMES = {COMMIT: b"commit", TREE: b"tree", BLOB: b"blob", TAG: b"tag"}
 _KINDS = {name: kind for kind, name in _NAMES.items()}
 _COMPRESSION = 1
 """The level of zlib: git packs with its own later, and the fastest saves a third of the time here."""

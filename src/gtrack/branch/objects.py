@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from gtrack.branch.loose import BLOB, COMMIT, TREE, object_id, read_loose, write_loose
+from gtrack.branch.loose import BLOB, COMMIT, TAG, TREE, object_id, read_loose, write_loose
 from gtrack.errors import DamageError, NetworkError
 from gtrack.ids import is_object_id
 
@@ -19,6 +19,7 @@ __all__ = [
     "BLOB",
     "BLOB_MODE",
     "COMMIT",
+    "TAG",
     "TREE",
     "TREE_MODE",
     "MissingObjectError",

@@ -18,7 +18,7 @@ from gtrack.branch.repository import Repository
 from gtrack.errors import ParseError
 from gtrack.format import yaml
 
-__all__ = ["FILE", "LIMIT", "TeamFile", "read_team_file"]
+__all__ = ["FILE", "LIMIT", "TeamFile", "default_branch", "read_team_file"]
 
 FILE = "gtrack.yaml"
 LIMIT = 64 * 1024
@@ -40,11 +40,13 @@ class TeamFile:
         where: File, reference and commit, as in ``gtrack.yaml at origin/main (15f61e3)``.
         document: What it holds; empty when there is no such file, or none that can be read.
         problem: What is wrong with the file, to be read after ``where``, or None.
+        commit: The commit, for other files of the same version.
     """
 
     where: str
     document: Mapping[str, object]
     problem: str | None = None
+    commit: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +84,20 @@ def read_team_file(repo: Repository) -> TeamFile | None:
     if kept is None or kept.commit != commit:
         kept = _read(repo, commit, known)
         _remember(repo, kept)
-    return TeamFile(f"{FILE} at {name} ({commit[:7]})", kept.document, kept.problem)
+    return TeamFile(f"{FILE} at {name} ({commit[:7]})", kept.document, kept.problem, commit)
 
 
 def _source(repo: Repository) -> tuple[str, str] | None:
     """Return the name and the commit of the branch whose version counts."""
     for remote in dict.fromkeys((repo.remote, "origin")):
-        found = _default_branch(repo, remote) if remote else None
+        found = default_branch(repo, remote) if remote else None
         if found is not None:
             return found
     head = repo.refs.read("HEAD")
     return None if head is None else ("HEAD", head)
 
 
-def _default_branch(repo: Repository, remote: str) -> tuple[str, str] | None:
+def default_branch(repo: Repository, remote: str) -> tuple[str, str] | None:
     """Return a remote's default code branch as of the last fetch, or None where it has none or it is not known."""
     prefix = f"refs/remotes/{remote}/"
     runs = prefix + repo.branch.removeprefix("refs/heads/")

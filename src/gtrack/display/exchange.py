@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["describe_sent", "pull_remarks", "pulled", "push_remarks", "pushed", "remarks_on_sent"]
 
 _DROPPED = 5
+_NUMBERED = 10
 _REASONS = 3
 _RUNS = 3
 
@@ -43,6 +44,8 @@ def _what(done: Pushed) -> str:
         what = plural(done.runs, "run")
     elif done.files:
         what = f"{plural(done.files, 'file')} about known runs"
+    elif done.numbered and not done.folded:
+        what = f"the {plural(len(done.numbered), 'number')} of versions"
     else:
         return "what waited in inboxes" if done.folded else "the runs' code"
     versions = len(done.code.chosen)
@@ -70,6 +73,13 @@ def push_remarks(done: Pushed, *, decided: bool) -> list[str]:
     lines += [f"not published: {item.path}: {item.why}" for item in done.dropped[:_DROPPED]]
     if len(done.dropped) > _DROPPED:
         lines.append(f"and {plural(len(done.dropped) - _DROPPED, 'file')} more: gtrack fsck names them")
+    lines += [f"{name}/~{uid[:SHORT]} is {name}/{number}" for name, number, uid in done.numbered[:_NUMBERED]]
+    if len(done.numbered) > _NUMBERED:
+        lines.append(f"and {plural(len(done.numbered) - _NUMBERED, 'version')} more got their numbers: gtrack model ls")
+    lines += list(done.unsettled)
+    for tag in done.tags:
+        again = f" was not created; the next push tries again: {tag.why}"
+        lines.append(f"tag {tag.name}" + {"created": " created", "exists": " is there already"}.get(tag.status, again))
     lines += remarks_on_sent(done.objects)
     lines += [f"{ref} is left where it is: {why}" for ref, why in list(done.unreadable.items())[:_DROPPED]]
     return lines

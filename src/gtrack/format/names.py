@@ -13,7 +13,9 @@ from gtrack.ids import is_run_id, sha12, slug, unslug
 
 __all__ = [
     "EXPERIMENTS",
+    "MODELS",
     "VIEWS",
+    "ModelFile",
     "RunFile",
     "Segment",
     "console",
@@ -21,12 +23,17 @@ __all__ = [
     "event",
     "experiment_dir",
     "experiment_of_dir",
+    "model_dir",
+    "model_of_dir",
+    "number_file",
+    "parse_model_file",
     "parse_run_file",
     "parse_view_file",
     "run_dir",
     "segment",
     "split_path",
     "values",
+    "version_file",
     "view_dir",
     "view_file",
     "view_of_dir",
@@ -34,6 +41,8 @@ __all__ = [
 
 EXPERIMENTS = "experiments"
 """The folder of what is said of experiments."""
+MODELS = "models"
+"""The folder of registered models."""
 VIEWS = "views"
 """The folder of saved views."""
 
@@ -55,6 +64,13 @@ _PATTERNS = {
     "event": re.compile(rf"events/{_STAMP}-{_SHA}\.yaml\Z"),
 }
 _VIEW = re.compile(rf"{_STAMP}-{_SHA}\.yaml\Z")
+_UID = r"(?P<uid>[0-9a-f]{32})"
+_MODEL = {
+    "version": re.compile(rf"versions/{_UID}\.yaml\Z"),
+    # More digits than anybody counts to are no number: a claim must not be able to use up all that come after it.
+    "number": re.compile(rf"numbers/(?P<number>[1-9][0-9]{{0,8}})-{_UID}\Z"),
+    "event": re.compile(rf"events/{_STAMP}-{_SHA}\.yaml\Z"),
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,6 +124,27 @@ class RunFile:
     segment: Segment | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """What the name of a file in a registered model's folder says.
+
+    Attributes:
+        kind: ``version``, ``number`` (the claim that a number is that of a version) or ``event``.
+        name: The path below the model's folder.
+        uid: The version in the name, 32 hex digits, or None.
+        number: The number in the name, 1 or more, or None.
+        stamp: The stamp in the name, or None.
+        digest: The ``sha12`` in the name, or None.
+    """
+
+    kind: str
+    name: str
+    uid: str | None = None
+    number: int | None = None
+    stamp: str | None = None
+    digest: str | None = None
+
+
 def run_dir(run_id: str) -> str:
     """Return the path of a run's folder on the branch."""
     return f"runs/{run_id[:2]}/{run_id}"
@@ -127,6 +164,59 @@ def experiment_dir(name: str) -> str | None:
 def experiment_of_dir(part: str) -> str | None:
     """Return the experiment that a folder below ``experiments/`` is about; None when it is not as gtrack names it."""
     return _name_of(part)
+
+
+def model_dir(name: str) -> str | None:
+    """Return the path of a registered model's folder on the branch; None for a name that no folder can have.
+
+    Example:
+        >>> model_dir("churn")
+        'models/churn'
+    """
+    part = _folder_of(name)
+    return None if part is None else f"{MODELS}/{part}"
+
+
+def model_of_dir(part: str) -> str | None:
+    """Return the model that a folder below ``models/`` is about; None when it is not as gtrack names it."""
+    return _name_of(part)
+
+
+def version_file(uid: str) -> str:
+    """Return the name of the facts of a registered version, below the model's folder.
+
+    Args:
+        uid: The version, 32 hex digits.
+    """
+    return f"versions/{uid}.yaml"
+
+
+def number_file(number: int, uid: str) -> str:
+    """Return the name of the claim that a number is that of a version, below the model's folder.
+
+    Args:
+        number: The number, 1 or more.
+        uid: The version, 32 hex digits.
+    """
+    return f"numbers/{number}-{uid}"
+
+
+def parse_model_file(name: str) -> ModelFile | None:
+    """Tell what a path below a registered model's folder means; None when it is not known to this format.
+
+    Example:
+        >>> parse_model_file("numbers/3-3f2a9c1d7b6e4a508c2f9e0d1a7b3c55").number
+        3
+    """
+    for kind, pattern in _MODEL.items():
+        match = pattern.match(name)
+        if match is not None:
+            found = match.groupdict()
+            number = found.get("number")
+            return ModelFile(
+                kind, name, found.get("uid"), int(number) if number else None, found.get("stamp"), found.get("digest")
+            )
+    return None
 
 
 def view_dir(name: str) -> str | None:

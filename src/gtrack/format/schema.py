@@ -13,10 +13,11 @@ from gtrack.clock import iso_to_us
 from gtrack.format.names import Segment
 from gtrack.ids import is_run_id
 from gtrack.model.experiment import PROTOCOL
+from gtrack.model.registry_events import MODEL_FIELDS
 from gtrack.model.summary import MetricSummary
 from gtrack.text import clean
 
-__all__ = ["EVENTS", "EXPERIMENT_EVENTS", "FIELDS", "VIEW_EVENTS", "check_document"]
+__all__ = ["EVENTS", "EXPERIMENT_EVENTS", "FIELDS", "MODEL_EVENTS", "VIEW_EVENTS", "check_document"]
 
 FORMAT = 1
 _SESSION = re.compile(r"[0-9a-f]{8}\Z")
@@ -139,6 +140,7 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
             "started": _TIME,
             "session": _SESSION_ID,
             "author": _TEXT,
+            "policy": _MAP,
             **_LOGGED,
             **_CAPTURED,
         },
@@ -160,8 +162,18 @@ FIELDS: Mapping[str, Mapping[str, Field]] = {
     "event": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
     "experiment": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
     "view": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
+    "model": {"kind": Field(_is_name, "a name", required=True), "author": _TEXT},
+    "version": {
+        "flavors": Field(lambda value: _is_list(value) and all(map(_is_text, value)), "a list of names"),  # type: ignore[call-overload]
+        "signature": Field(_or_none(_is_map), "a map or null"),
+        "gate": Field(_or_none(_is_map), "a map or null"),
+        "registered": Field(_is_time, _TIME.what, required=True),
+        "author": _TEXT,
+        "description": Field(_or_none(_is_text), "text or null"),
+        "bypass": Field(_or_none(_is_map), "a map or null"),
+    },
 }
-"""Fields by kind of file."""
+"""Fields by kind of file. Of a version, what :func:`gtrack.model.registered.version_faults` tells is not here."""
 
 _EDIT = {
     "previous": Field(
@@ -177,7 +189,15 @@ EVENTS: Mapping[str, Mapping[str, Field]] = {
     "goal": {**_needs({"goals": _LOGGED["goals"]}, "goals"), **_EDIT},
     "delete": {"reason": Field(_or_none(_is_text), "text or null"), **_EDIT},
     "restore": _EDIT,
-    "policy": {},
+    "policy": _needs(
+        {
+            "verdict": Field(_one_of("passed", "violated"), '"passed" or "violated"'),
+            "violations": _LIST,
+            "policy": _TEXT,
+            "bypass": Field(_or_none(_is_map), "a map or null"),
+        },
+        "verdict",
+    ),
     "attempt": _needs(
         {
             "session": _SESSION_ID,
@@ -209,13 +229,21 @@ VIEW_EVENTS: Mapping[str, Mapping[str, Field]] = {
 }
 """The same of the versions of a saved view."""
 
+MODEL_EVENTS: Mapping[str, Mapping[str, Field]] = {
+    kind: {**{name: Field(part.test, part.what, part.required) for name, part in parts.items()}, **_EDIT}
+    for kind, parts in MODEL_FIELDS.items()
+}
+"""The same of a registered model's events."""
+
+_KINDS_OF_EVENTS = {"event": EVENTS, "experiment": EXPERIMENT_EVENTS, "view": VIEW_EVENTS, "model": MODEL_EVENTS}
+
 
 def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
     """Return what is wrong with the fields of a document; nothing when it is sound.
 
     Args:
-        kind: ``run``, ``end``, ``summary``, ``event`` (of a run), ``experiment`` (an event of one) or ``view`` (a
-            version of one).
+        kind: ``run``, ``end``, ``summary``, ``event`` (of a run), ``experiment`` (an event of one), ``view`` (a version
+            of one), ``model`` (an event of one) or ``version`` (the facts of one).
         body: The parsed document.
 
     Returns:
@@ -230,9 +258,11 @@ def check_document(kind: str, body: Mapping[str, object]) -> list[str]:
         return [f"format is {_shown(version)}, not {FORMAT}"]
     if version > FORMAT:
         return [f"it is of format {version}, which a newer gtrack wrote"]
-    events = {"event": EVENTS, "experiment": EXPERIMENT_EVENTS, "view": VIEW_EVENTS}.get(kind, {})
+    events = _KINDS_OF_EVENTS.get(kind, {})
     fields = {**FIELDS[kind], **events.get(str(body.get("kind")), {})}
-    return [*_wrong_fields(body, fields), *_wrong_summaries(body.get("metrics"))]
+    # What was measured of a version later are plain numbers.
+    summaries = None if kind == "model" else body.get("metrics")
+    return [*_wrong_fields(body, fields), *_wrong_summaries(summaries)]
 
 
 def _wrong_fields(body: Mapping[str, object], fields: Mapping[str, Field]) -> Iterator[str]:

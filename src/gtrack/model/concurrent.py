@@ -6,13 +6,13 @@ leads to the other, the later one stands, and somebody should know.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gtrack.model.fold import Document
 
-__all__ = ["concurrent_edits", "latest_events"]
+__all__ = ["concurrent_edits", "concurrent_values", "latest_events"]
 
 _KINDS = ("tag", "rename", "move", "goal", "delete", "restore")
 
@@ -31,33 +31,58 @@ def concurrent_edits(events: Sequence[Document]) -> tuple[str, ...]:
     Args:
         events: A run's events.
     """
-    by_name = {doc.name: doc for doc in events}
+    return tuple(sorted(concurrent_values(events)))
+
+
+def concurrent_values(events: Sequence[Document]) -> dict[str, dict[str, object]]:
+    """Return what was edited at the same time and differently: the values that compete, by the events that set them.
+
+    Args:
+        events: The events of one thing.
+    """
+    places = {doc.name: place for place, doc in enumerate(sorted(events, key=lambda doc: doc.order))}
     touching: dict[str, dict[str, object]] = {}
     for doc in events:
         if "previous" in doc.body and doc.body.get("kind") in _KINDS:
             for what, value in _touched(doc.body):
                 touching.setdefault(what, {})[doc.name] = value
-    out = []
+    before = _before(events, places) if any(len(edits) > 1 for edits in touching.values()) else {}
+    out = {}
     for what, edits in touching.items():
         if len(edits) > 1:
-            behind = {name for edit in edits for name in _before(edit, by_name)}
-            last = [value for name, value in edits.items() if name not in behind]
-            if any(value != last[0] for value in last[1:]):
-                out.append(what)
-    return tuple(sorted(out))
+            behind = 0
+            for edit in edits:
+                behind |= before[edit]
+            last = {name: value for name, value in edits.items() if not behind >> places[name] & 1}
+            values = list(last.values())
+            if any(value != values[0] for value in values[1:]):
+                out[what] = last
+    return out
 
 
-def _before(name: str, events: Mapping[str, Document]) -> Iterable[str]:
-    """Return the names of all events that one was made after."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        doc = events.get(waiting.pop())
-        if doc is not None:
-            fresh = [other for other in _previous(doc) if other not in seen]
-            seen.update(fresh)
-            waiting += fresh
-    return seen
+def _before(events: Sequence[Document], places: Mapping[str, int]) -> dict[str, int]:
+    """Return all events that each one was made after, as the bits at their places: thousands are quick to join so.
+
+    Events that lead to each other in a circle, which no gtrack wrote, come after what they name first.
+    """
+    named = {doc.name: [name for name in _previous(doc) if name in places] for doc in events}
+    out: dict[str, int] = {}
+    for start in sorted(named, key=places.__getitem__):
+        waiting = [start]
+        entered: set[str] = set()
+        while waiting:
+            name = waiting[-1]
+            left = [] if name in entered or name in out else [other for other in named[name] if other not in out]
+            entered.add(name)
+            if left:
+                waiting += left
+                continue
+            waiting.pop()
+            bits = 0
+            for other in named[name]:
+                bits |= out.get(other, 0) | 1 << places[other]
+            out[name] = bits
+    return out
 
 
 def _previous(doc: Document) -> list[str]:

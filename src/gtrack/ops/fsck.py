@@ -17,6 +17,7 @@ from gtrack.ops.fsck_contents import check_contents
 from gtrack.ops.fsck_experiments import check_protocols
 from gtrack.ops.fsck_findings import Finding, Findings
 from gtrack.ops.fsck_local import check_code, check_locks, check_sealed, check_spools, lacking
+from gtrack.ops.fsck_models import check_models
 from gtrack.ops.fsck_remotes import check_remotes, say_rewrites
 from gtrack.ops.fsck_tree import check_shape
 from gtrack.ops.fsck_views import check_view_folders
@@ -86,6 +87,7 @@ def check(repo: Repo, *, repair: bool = False) -> Report:
     check_remotes(repository, tip, listing.files, found)
     check_protocols(repository, found)
     check_view_folders(repository, found)
+    check_models(repository, found)
     check_locks(repository, found)
     check_spools(repository, spools, found)
     if not repair:

@@ -14,6 +14,7 @@ from gtrack.format.names import split_path
 from gtrack.ids import is_run_id
 from gtrack.ops.fsck_experiments import check_event
 from gtrack.ops.fsck_findings import Findings
+from gtrack.ops.fsck_models import check_model_file
 from gtrack.ops.fsck_views import check_version
 
 __all__ = ["check_other", "check_shape", "group_files"]
@@ -97,6 +98,8 @@ def check_other(entry: Entry, data: bytes, found: Findings) -> None:
     wrong = content_fault(known, data)
     if known is not None and known.kind == "experiment":
         check_event(entry, data, found)
+    elif known is not None and known.kind in ("version", "number", "model"):
+        check_model_file(entry, data, found)
     elif known is not None and known.kind == "view":
         check_version(entry, data, found)
     elif wrong is not None:

@@ -119,6 +119,8 @@ class _Reader:
         self._restored: dict[str, str] = {}
         self._deletions: dict[str, list[str]] = {}
         self._tombstones: dict[str, str] = {}
+        self._gave_way: dict[str, set[str]] = {}
+        """By digest: the objects that hold content which another file took the place of."""
 
     def read(self, others: Mapping[str, str]) -> References:
         """Read the team's trees, and beside them those of other remotes, by the remotes' names."""
@@ -191,6 +193,9 @@ class _Reader:
                 self._note_event(run_id, file, data)
             digests.update(_digests(data))
         digests.update(artifact.object for artifact in fold_artifacts(manifests).values())
+        for artifact in (each for manifest in manifests for each in manifest.files.values()):
+            if artifact.object not in digests:
+                self._gave_way.setdefault(artifact.digest, set()).add(artifact.object)
         self._out.runs[run_id] = frozenset(digests)
 
     def _note_event(self, run_id: str, file: RunFile, data: bytes) -> None:
@@ -250,6 +255,9 @@ class _Reader:
     def _settle(self) -> None:
         """Say which runs are pruned: those of which a tombstone works."""
         out = self._out
+        # A registered version may name what its run put another file in the place of, and knows no packs.
+        for digest in self._gave_way.keys() & out.fixed.keys():
+            out.fixed.update(dict.fromkeys(self._gave_way[digest], out.fixed[digest]))
         out.pruned = frozenset(run for run, moment in self._tombstones.items() if self._works(run, moment))
         for run, moment in self._tombstones.items():
             out.stamps[run] = max(moment, out.stamps.get(run, ""))

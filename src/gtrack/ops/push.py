@@ -21,6 +21,7 @@ from gtrack.errors import NetworkError
 from gtrack.ops.adopt import adopt
 from gtrack.ops.fetch import Fetched, fetch
 from gtrack.ops.join import Joined, join_tips
+from gtrack.ops.promotion_tags import PromotionTag, remember_promotions, tag_promotions
 from gtrack.ops.publish_code import CodePlan, Consent, plan_code
 from gtrack.ops.send_objects import ObjectsSent, send_objects, settle
 from gtrack.ops.sharing_state import note_failure
@@ -55,6 +56,9 @@ class Pushed:
         dropped: Files of this clone or of inboxes that are not published, and why.
         unreadable: Inboxes that were passed over, and why.
         objects: What came of sending artifacts, which went first.
+        numbered: Versions of registered models that got their numbers: the model, the number, the uid.
+        unsettled: Why versions got no numbers, where that is so.
+        tags: What became of the tags of promotions.
     """
 
     remote: str
@@ -71,6 +75,9 @@ class Pushed:
     dropped: tuple[Dropped, ...] = ()
     unreadable: dict[str, str] = field(default_factory=dict)
     objects: ObjectsSent = field(default_factory=ObjectsSent)
+    numbered: tuple[tuple[str, int, str], ...] = ()
+    unsettled: tuple[str, ...] = ()
+    tags: tuple[PromotionTag, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return it as a map, as ``--json`` prints it."""
@@ -83,6 +90,8 @@ class Pushed:
             "code": {"published": len(self.code.chosen), "withheld": len(self.code.withheld), "refused": self.refused},
             "dropped": [{"path": item.path, "why": item.why} for item in self.dropped],
             "artifacts": self.objects.to_dict(),
+            "versions": [{"model": name, "number": number, "uid": uid} for name, number, uid in self.numbered],
+            "tags": [tag.to_dict() for tag in self.tags],
         }
 
 
@@ -172,7 +181,8 @@ class _Push:
     def _attempt(self) -> bool:
         """Fetch, join, send; whether everything is at the remote's branch now."""
         state = fetch(self.repo, self.transport, self.names)
-        joined = join_tips(self.repo, state)
+        joined = join_tips(self.repo, state, claim=True)
+        remember_promotions(self.repo, self.repo.tree_of(state.published), self.repo.tree_of(joined.tip))
         code = self._plan_code(state)
         if self.out.attempts == 0:
             self.out.runs, self.out.files = len(joined.runs), joined.files
@@ -262,6 +272,7 @@ class _Push:
         if joined.tip is not None:
             adopt(self.repo, self.names, joined.tip)
         self.out.commit = joined.tip
+        self.out.numbered, self.out.unsettled = joined.claims.numbered, joined.claims.problems
         if self.out.place == "inbox":
             self.out.place = "branch"  # some push took it in, this one or another clone's
         done = dict(state.inboxes) if joined.tip is not None else {}
@@ -271,6 +282,8 @@ class _Push:
         if done:
             # One that has moved since holds more than was taken in: it stays, for the next push.
             self.transport.push([Update(ref, None, oid, local=self._copy(ref)) for ref, oid in sorted(done.items())])
+        if joined.tip is not None:
+            self.out.tags = tag_promotions(self.repo, self.transport, self.names.remote, joined.tip)
 
 
 def _reason(outcome: Outcome) -> str:
