@@ -36,6 +36,7 @@ class Settings:
         push: ``GTRACK_PUSH``: when runs are sent by themselves: ``off``, ``end`` or ``segment``; None to ask further.
         system_metrics: ``GTRACK_SYSTEM_METRICS``: seconds between measurements of the machine; 0 for never, None to
             ask further.
+        policy_bypass: ``GTRACK_POLICY_BYPASS``: the reason why the team's policy does not hold for new runs.
         strict: ``GTRACK_STRICT``: raise on a bad value rather than warn.
         quiet: ``GTRACK_QUIET``: no notices on stderr.
         state_spool: Where runs wait that have no repository to live in.
@@ -52,6 +53,7 @@ class Settings:
     segment_every: float | None = None
     push: str | None = None
     system_metrics: float | None = None
+    policy_bypass: str | None = None
     strict: bool = False
     quiet: bool = False
     state_spool: str = ""
@@ -83,6 +85,7 @@ class Settings:
             segment_every=_interval(every, "GTRACK_SEGMENT_EVERY") if every else None,
             push=push,
             system_metrics=_interval(measured, "GTRACK_SYSTEM_METRICS") if measured else None,
+            policy_bypass=(env.get("GTRACK_POLICY_BYPASS") or "").strip() or None,
             strict=truthy(env.get("GTRACK_STRICT")),
             quiet=truthy(env.get("GTRACK_QUIET")),
             state_spool=state_spool(env),

@@ -18,7 +18,7 @@ from gtrack.ids import SHORT, is_run_id, new_session_id
 from gtrack.ids import run_name as run_name_of
 from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, choose_identity, run_exists
-from gtrack.ops.team import effective
+from gtrack.ops.team import effective, has_policy
 from gtrack.run import Run
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def start_run(
     console: bool = False,
     command: Sequence[str] | None = None,
     system_metrics: bool | None = None,
+    bypass_policy: str | None = None,
 ) -> Run:
     """Start a run and make it this thread's active run.
 
@@ -100,6 +101,7 @@ def start_run(
         command: The command line to record, instead of this process's own.
         system_metrics: False does not measure the machine (CPU, memory, disk, network, GPUs), which is done every five
             seconds otherwise, or as the settings say; True does in any case.
+        bypass_policy: The reason why the team's policy does not hold for this run; it is recorded.
 
     Returns:
         The run; a context manager that ends it.
@@ -109,6 +111,7 @@ def start_run(
         UsageError: An argument cannot be used.
         NotFoundError: There is no such run to resume, or no such parent.
         ConflictError: The run to resume is running.
+        PolicyError: The team's policy does not allow the run; there is nothing of it.
 
     Example:
         >>> with gtrack.start_run(experiment="churn", params={"lr": 0.05}) as run:
@@ -153,6 +156,11 @@ def start_run(
             experiment=chosen or (above.experiment if above else given.experiment),
             parent=parent_id,
         )
+        # The processes of one launch refuse alike; one that joins a run finds it allowed.
+        if identity.owner or settings.run_id is None:
+            request = _under_policy(
+                repo, request, identity, told, warn, (bool(named), chosen is not None), bypass=bypass_policy
+            )
     run = Run(identity, request, repo=repo, settings=told, console=console, why_no_repository=why_not)
     if resume or not identity.owner:
         run.describe(
@@ -287,6 +295,37 @@ def _measuring(settings: Settings, system_metrics: bool | None) -> Settings:
     if system_metrics is None or (system_metrics and settings.system_metrics):
         return settings
     return replace(settings, system_metrics=None if system_metrics else 0.0)
+
+
+def _under_policy(
+    repo: Repository | None,
+    request: Request,
+    identity: Identity,
+    settings: Settings,
+    warn: Callable[[str], None],
+    chosen: tuple[bool, bool],
+    *,
+    bypass: str | None,
+) -> Request:
+    """Return the request as the team's policy has it; ``chosen`` tells whether its name and its experiment were."""
+    if bypass is not None and not (isinstance(bypass, str) and bypass.strip()):
+        raise UsageError("a bypass of the policy needs a reason", hint='bypass_policy="hotfix for the outage"')
+    if repo is None or not has_policy(repo):
+        return request
+    from gtrack.ops.policy_runs import under_policy
+
+    named, placed = chosen
+    return under_policy(
+        repo,
+        request,
+        identity.run_id,
+        settings=settings,
+        warn=warn,
+        bypass=bypass,
+        named=named,
+        placed=placed,
+        follows=not identity.owner,
+    )
 
 
 def _push(run: Run) -> None:

@@ -70,6 +70,7 @@ class Recording:
         self.next_steps = next_steps
         self.status: str | None = None
         self.writer: SpoolWriter | None = None
+        self.at_first_metric: Callable[[], None] | None = None
         self._repo = repo
         self._on_open = on_open
         self._oom_kills = oom_kill_count() if identity.owner else None
@@ -239,6 +240,7 @@ class Recording:
     def _opened(self, writer: SpoolWriter) -> None:
         self.writer = writer
         writer.journal.on_many = self._warn_of_keys
+        writer.journal.after_first = self.at_first_metric if self.identity.owner else None
         self._on_open(writer)
         threading.Thread(target=self._keep_safe, name="gtrack-sync", daemon=True).start()
 

@@ -26,6 +26,7 @@ def run_wrapped(
     experiment: str | None,
     message: str | None,
     console: bool = True,
+    bypass_policy: str | None = None,
 ) -> int:
     """Run a command inside a run of its own, and return its exit code.
 
@@ -41,9 +42,11 @@ def run_wrapped(
         experiment: Its experiment.
         message: A note.
         console: Keep what the command prints.
+        bypass_policy: The reason why the team's policy does not hold for the run.
 
     Raises:
         UsageError: There is no command, or it names a param that there is not.
+        PolicyError: The team's policy does not allow the run; the command was not run.
     """
     if not argv:
         raise UsageError("there is no command to run", hint="gtrack run -- python train.py")
@@ -57,6 +60,7 @@ def run_wrapped(
         notes=message,
         parent=Settings.from_env(env).run_id,
         command=redact_command(filled),
+        bypass_policy=bypass_policy,
     )
     # What was chosen here stands; what was not, a script that uses gtrack itself may choose.
     chosen = {"GTRACK_NAME": name, "GTRACK_EXPERIMENT": experiment}

@@ -13,13 +13,14 @@ __all__ = ["override", "read_params", "read_tags", "recording_options"]
 
 
 def recording_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``-p -t -m --name --experiment`` to a command."""
+    """Add ``-p -t -m --name --experiment --bypass-policy`` to a command."""
     options = [
         click.option("-p", "params", metavar="KEY=VALUE", multiple=True, help="A param (repeatable)."),
         click.option("-t", "tags", metavar="KEY=VALUE", multiple=True, help="A tag (repeatable)."),
         click.option("-m", "message", metavar="TEXT", help="A note about the run."),
         click.option("--name", metavar="NAME", help="The run's name; a made-up one by default."),
         click.option("--experiment", metavar="NAME", help="The experiment it belongs to."),
+        click.option("--bypass-policy", metavar="REASON", help="Record it against the team's policy, with a reason."),
     ]
     for option in reversed(options):
         function = option(function)

@@ -47,6 +47,7 @@ ATTRIBUTES: Mapping[str, _Attribute] = {
     "branch": (Type.TEXT, lambda run: run.code.get("branch")),
     "dirty": (Type.TRUTH, lambda run: run.code.get("dirty")),
     "host": (Type.TEXT, lambda run: run.environment.get("host")),
+    "policy": (Type.WORD, lambda run: None if run.policy is None else run.policy.get("verdict")),
     "live": (Type.TRUTH, lambda run: run.live),
     "deleted": (Type.TRUTH, lambda run: run.deleted),
 }

@@ -223,6 +223,7 @@ def _document(state: RunState) -> str:
             [state.rejected, state.code, state.data, state.seed, state.uses],
             [[s.id, s.previous, s.started, s.ended, s.status, s.fork, s.details] for s in state.sessions],
             [state.deleted, state.live, state.last_heard, state.future, state.concurrent, state.problems],
+            state.policy,
         ]
     )
 
@@ -234,7 +235,7 @@ def state_of(body: str, environment: Mapping[str, object]) -> RunState:
         body: The document.
         environment: The environment, which is kept apart.
     """
-    head, more, logged, metrics, rest, sessions, signs = json.loads(body)
+    head, more, logged, metrics, rest, sessions, signs, policy = json.loads(body)
     run_id, name, experiment, status, started, ended, parent = head
     group, author, by, error = more
     rejected, code, data, seed, uses = rest
@@ -268,6 +269,7 @@ def state_of(body: str, environment: Mapping[str, object]) -> RunState:
         future=tuple(future),
         concurrent=tuple(concurrent),
         problems=tuple(problems),
+        policy=policy,
     )
 
 

@@ -33,6 +33,7 @@ COLUMNS = (
     "branch",
     "dirty",
     "host",
+    "policy",
     "deleted",
 )
 """The columns of ``run`` that hold attributes of the filter language, by its names."""

@@ -58,6 +58,7 @@ class _Draft:
     data: dict[str, object] = field(default_factory=dict)
     uses: dict[str, object] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
+    policy: Mapping[str, object] | None = None
     deleted: bool = False
 
 
@@ -80,6 +81,7 @@ def fold_run(run_id: str, documents: Iterable[Document], *, horizon: str | None 
     sessions = order_sessions(first, events, later)
     author = _text(first.get("author"))
     draft = _Draft(name=_text(first.get("name")) or run_name(run_id), experiment=_text(first.get("experiment")))
+    draft.policy = _started_under(first)
     _add_logged(draft, first, author)
     for session in sessions:
         if session.facts is not first:
@@ -124,6 +126,7 @@ def fold_run(run_id: str, documents: Iterable[Document], *, horizon: str | None 
         last_heard=_last_heard(first, later, events),
         future=future,
         concurrent=concurrent_edits(events),
+        policy=draft.policy,
     )
 
 
@@ -211,10 +214,30 @@ def _apply(draft: _Draft, doc: Document) -> None:
             draft.experiment = _text(body.get("experiment")) or draft.experiment
         case "goal":
             draft.goals.update(_map(body.get("goals")))
+        case "policy":
+            draft.policy = _judged(body) or draft.policy
         case "delete":
             draft.deleted = True
         case "restore":
             draft.deleted = False
+
+
+def _judged(body: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return what an event says of the team's policy; None where that is nothing."""
+    verdict, bypass = body.get("verdict"), _map(body.get("bypass"))
+    if verdict not in ("passed", "violated"):
+        return None
+    said = {"verdict": verdict, "violations": _list(body.get("violations")), "policy": _text(body.get("policy"))}
+    return {**said, "bypass": dict(bypass)} if bypass else said
+
+
+def _started_under(first: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return what a run's start says of the policy: it says something where that was bypassed."""
+    said = _map(first.get("policy"))
+    bypass = _map(said.get("bypass"))
+    if not bypass.get("violations"):
+        return None
+    return _judged({**said, "verdict": "violated", "violations": bypass.get("violations")})
 
 
 def _metrics(sessions: list[Session], goals: Mapping[str, object]) -> dict[str, MetricSummary]:

@@ -57,6 +57,8 @@ class RunState:
     Attributes that explain themselves are left out here.
 
     Attributes:
+        policy: The team's policy about it, as last judged: ``verdict`` (``passed`` or ``violated``), ``violations``,
+            ``policy`` (where it stands), and ``bypass`` where there was one; None where nobody judged.
         last_heard: The last sign of life.
         future: Events of a time that has not come; they count for nothing yet.
         concurrent: What was edited at the same time in clones that did not know of each other, and differently.
@@ -91,6 +93,7 @@ class RunState:
     future: tuple[str, ...] = ()
     concurrent: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    policy: Mapping[str, object] | None = None
 
     @property
     def duration(self) -> float | None:
@@ -130,6 +133,8 @@ class RunState:
         for name, value in (("deleted", self.deleted), ("live", self.live)):
             if value:
                 out[name] = True
+        if self.policy is not None:
+            out["policy"] = dict(self.policy)
         if self.last_heard is not None and self.ended is None:
             out["last_heard"] = _iso(self.last_heard)
         if self.future:

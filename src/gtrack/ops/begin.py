@@ -63,6 +63,8 @@ class Request:
         next_steps: The step that comes next for each key of a resumed run.
         command: The command line to record instead of this process's own.
         code: What to record of the code, instead of looking at the checkout.
+        policy: What the team's policy is told of the start: where it stands, and the bypass; None without one.
+        lacking: Says, from params and tags, what the policy misses at the first metric; None where nothing looks.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Request:
     next_steps: Mapping[str, int] = field(default_factory=dict)
     command: tuple[str, ...] | None = None
     code: Mapping[str, object] | None = None
+    policy: Mapping[str, object] | None = None
+    lacking: Callable[[Mapping[str, object], Mapping[str, object]], str | None] | None = None
 
 
 def choose_identity(
@@ -280,6 +284,7 @@ def _facts(
         "params": dict(request.params),
         "tags": dict(request.tags),
         "notes": [{"time": started, "text": text} for text in request.notes],
+        **({} if request.policy is None else {"policy": dict(request.policy)}),
         **captured,
     }
 

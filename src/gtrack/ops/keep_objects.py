@@ -15,6 +15,7 @@ from gtrack.errors import GtrackError
 from gtrack.ops.load import RunFiles
 from gtrack.ops.seal import Sealed, seal
 from gtrack.ops.seal_artifacts import GIT_BYTES, lines_of
+from gtrack.ops.team import has_policy
 from gtrack.paths import cache_home
 from gtrack.spool.artifacts import FILES
 from gtrack.spool.directory import SpoolRun, Writer
@@ -56,6 +57,8 @@ def seal_and_keep(
 ) -> Sealed:
     """Seal a spool, and keep the objects that the files name: what is returned may be committed.
 
+    Of a run that has ended, what the team's policy says is among the files.
+
     Args:
         repo: The repository.
         run: The run's spool.
@@ -87,6 +90,10 @@ def seal_and_keep(
                 raise
         else:
             break
+    if has_policy(repo):
+        from gtrack.ops.policy_runs import record_verdict
+
+        record_verdict(repo, recorded, sealed)
     return sealed
 
 

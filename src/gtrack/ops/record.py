@@ -14,6 +14,7 @@ from gtrack.errors import ConflictError, UsageError
 from gtrack.ids import SHORT, new_run_id, new_session_id, run_name
 from gtrack.notices import Notices
 from gtrack.ops.begin import Identity, Request, begin
+from gtrack.ops.policy_runs import under_policy
 from gtrack.ops.recover import recover
 from gtrack.ops.resume import last_session
 from gtrack.ops.team import effective
@@ -39,6 +40,7 @@ def record_run(
     message: str | None = None,
     name: str | None = None,
     experiment: str | None = None,
+    bypass_policy: str | None = None,
 ) -> str:
     """Record a finished run, with the code as it is now.
 
@@ -50,9 +52,13 @@ def record_run(
         message: A note.
         name: Its name; a readable one is made up without.
         experiment: Its experiment.
+        bypass_policy: The reason why the team's policy does not hold for it; it is recorded.
 
     Returns:
         The run's id.
+
+    Raises:
+        PolicyError: The team's policy does not allow it.
     """
     _check(points)
     run_id = new_run_id()
@@ -64,6 +70,16 @@ def record_run(
         params=params,
         tags=tags,
         notes=(message,) if message else (),
+    )
+    request = under_policy(
+        repo.repository,
+        request,
+        run_id,
+        named=bool(name),
+        settings=settings,
+        warn=warn,
+        bypass=bypass_policy,
+        metrics=dict.fromkeys(key for key, *_ in points),
     )
     writer = begin(
         Identity(run_id, new_session_id()),

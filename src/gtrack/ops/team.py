@@ -10,6 +10,8 @@ key                what it may be                                               
 ``experiment``     a name: the experiment of runs that name none
 ``on_commit``      files to record when they are committed; see :class:`OnCommit`
 ``store``          a URL, or a map of ``url`` and ``options``: where artifacts are     ``gtrack.store``
+``policy``         what is asked of runs and models; see :mod:`gtrack.ops.policy`
+``retention``      which runs are kept; see :mod:`gtrack.model.retention`
 =================  =====================================================================  ===================
 
 The file is the team's and the team may be wrong: a key that cannot be used is passed over with a warning while code is
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from gtrack.branch.repository import Repository
     from gtrack.store.url import Location
 
-__all__ = ["OnCommit", "Team", "effective", "team_settings"]
+__all__ = ["OnCommit", "Team", "effective", "has_policy", "team_settings"]
 
 _CODE = ("snapshot", "commit-only", "off")
 _OFF = ("off", "never")
@@ -41,8 +43,8 @@ _SHORTEST = 1.0
 _NAME_BYTES = 512
 _MOST_FILES = 100
 _KINDS = ("metrics", "params")
-_LATER = frozenset({"policy", "retention"})
-"""Keys of gtracks to come, which older ones pass over without a word."""
+_ELSEWHERE = frozenset({"policy", "retention"})
+"""Keys that are read where they are needed, and whose mistakes are told there."""
 
 _told: WeakKeyDictionary[Repository, set[str]] = WeakKeyDictionary()
 """What was warned of already: a process that starts a hundred runs warns once."""
@@ -152,6 +154,17 @@ def effective(
     return replace(settings, **filled, experiment=settings.experiment or team.experiment)
 
 
+def has_policy(repo: Repository) -> bool:
+    """Tell whether the file has a policy. Raises nothing: of a file that cannot be read, settings tell."""
+    from gtrack.branch.team import read_team_file
+
+    try:
+        file = read_team_file(repo)
+    except (GtrackError, OSError):
+        return False
+    return file is not None and file.document.get("policy") is not None
+
+
 class _WrongValueError(ValueError):
     """A value cannot be used; the text says what can."""
 
@@ -170,7 +183,7 @@ class _Reader:
             if key in _READERS:
                 if value is not None:
                     self._take(values, key, value)
-            elif key not in _LATER:
+            elif key not in _ELSEWHERE:
                 self.remarks.append(f"{self.where}: the key {clean(key)[:60]!r} is not known{_meant(key)}")
         return Team(self.where, **values, problems=tuple(self.problems), remarks=tuple(self.remarks))
 
@@ -256,7 +269,7 @@ def _store(value: object) -> Location:
 def _meant(key: str) -> str:
     from difflib import get_close_matches
 
-    close = get_close_matches(key, _READERS, 1)
+    close = get_close_matches(key, [*_READERS, *_ELSEWHERE], 1)
     return f"; did you mean {close[0]}?" if close else " to this gtrack"
 
 

@@ -63,6 +63,8 @@ class Journal:
         self._on_first = on_first
         self._next_steps = dict(next_steps or {})
         self._heir: Heir | None = None
+        self.after_first: Callable[[], None] | None = None
+        """Called once, when the first metric is about to be written; it must neither take long nor raise."""
         self.on_many: Callable[[int], None] | None = None
         """Called once, with their number, when a run has more metrics than any reader enjoys."""
         # Reentrant: a signal handler that ends the run may interrupt a log call in the same thread.
@@ -216,6 +218,8 @@ class Journal:
                 if self._on_first is not None:
                     first, self._on_first = self._on_first, None
                     first()
+                    if self.after_first is not None:
+                        self.after_first()
                 ident = len(self._keys)
                 if ident >= 1 << 24:
                     raise Refused("more than 16,777,216 metric names")

@@ -53,6 +53,7 @@ def command(
     message: str | None,
     name: str | None,
     experiment: str | None,
+    bypass_policy: str | None,
     params_files: Sequence[str],
     metrics_files: Sequence[str],
     selector: str | None,
@@ -70,13 +71,15 @@ def command(
     }
     if not any(facts.values()):
         raise UsageError("there is nothing to record", hint="gtrack log accuracy=0.91 -p lr=0.1")
+    if selector is not None and bypass_policy:
+        raise UsageError("--run adds to a run that is there: no policy is asked", hint="leave --bypass-policy out")
     if selector is not None and (name or experiment):
         raise UsageError("--run adds to a run that has a name and an experiment", hint="gtrack rename SELECTOR NAME")
     from gtrack.ops.record import append_to_run, record_run
 
     with invocation.repository() as repo:
         if selector is None:
-            run_id = record_run(repo, **facts, name=name, experiment=experiment)
+            run_id = record_run(repo, **facts, name=name, experiment=experiment, bypass_policy=bypass_policy)
         else:
             extended = repo.run(selector)
             append_to_run(repo, extended, **facts)

@@ -35,6 +35,7 @@ def command(
     message: str | None,
     name: str | None,
     experiment: str | None,
+    bypass_policy: str | None,
     no_console: bool,
 ) -> int:
     """Run a command and record it as a run.
@@ -55,4 +56,5 @@ def command(
         experiment=experiment,
         message=message,
         console=not no_console,
+        bypass_policy=bypass_policy,
     )
