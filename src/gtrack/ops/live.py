@@ -53,7 +53,14 @@ class LiveRun:
         if not sealed.files:
             return None
         subject, body = _message(self.run.id, recorded, sealed)
-        return commit_files(repo, sealed.files, subject, body, by=author(repo.config, repo.env)).commit
+        files = sealed.files
+        if repo.config.flag("gtrack.sign"):
+            from gtrack.ops.signatures import signed_run_files
+
+            documents = (*recorded.documents, *sealed.documents)
+            by = next((str(doc.body.get("author")) for doc in documents if doc.kind == "run"), "")
+            files, _ = signed_run_files(repo, files, {self.run.id: by})  # that there are none is told when the run ends
+        return commit_files(repo, files, subject, body, by=author(repo.config, repo.env)).commit
 
     def _read(self, writer: Writer, first: int) -> JournalData:
         follower = self._journals.get(writer.journal)

@@ -73,6 +73,7 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
             out.runs.append(fold_run(run.id, [*recorded.documents, *sealed.documents]))
     files = {path: data for _, sealed, _ in done for path, data in sealed.files.items()}
     if files:
+        files = _signed(repo, files, out, [run.path for run, sealed, _ in done if sealed.files])
         subject, body = commit_message(out.runs)
         out.commit = commit_files(repo, files, subject, body, by=author(repo.config, repo.env)).commit
     for run, sealed, writers in done:
@@ -81,6 +82,18 @@ def seal_spools(repo: Repository, runs: Iterable[SpoolRun], *, live: bool = Fals
                 discard_unfinished(writer.stem)
             _put_aside(run, writers)
     return out
+
+
+def _signed(repo: Repository, files: dict[str, bytes], out: Recovered, spools: Iterable[str]) -> dict[str, bytes]:
+    """Return the files with signatures, where the user signs runs; a run is recorded without as well."""
+    if not repo.config.flag("gtrack.sign"):
+        return files
+    from gtrack.ops.signatures import signed_run_files
+
+    whole, why = signed_run_files(repo, files, {state.id: state.author for state in out.runs})
+    if why is not None:
+        out.lost += [(path, f"it is not signed: {why}") for path in spools]
+    return whole
 
 
 def _named(paths: Sequence[str]) -> str:
