@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from gtrack.run_checkpoints import CheckpointLogging
 from gtrack.run_data import DataLogging
 from gtrack.run_lineage import LineageLogging
 from gtrack.run_media import MediaLogging
+from gtrack.run_models import ModelLogging
 from gtrack.spool.journal import Refused
 from gtrack.spool.records import NO_RANK
 from gtrack.spool.writing import SpoolWriter
@@ -35,7 +38,7 @@ _GOALS = ("min", "max")
 _STATUSES = ("finished", "failed", "killed", "preempted")
 
 
-class Run(LineageLogging, DataLogging, MediaLogging, CheckpointLogging, ArtifactLogging):
+class Run(LineageLogging, DataLogging, MediaLogging, CheckpointLogging, ModelLogging, ArtifactLogging):
     """A run that is being recorded. Made by :func:`gtrack.start_run`; a context manager.
 
     Logging is safe from any thread, and from forked or spawned children, which write files of their own. No log call
@@ -73,6 +76,8 @@ class Run(LineageLogging, DataLogging, MediaLogging, CheckpointLogging, Artifact
         self._recording = Recording(
             identity, settings=settings, repo=repo, next_steps=request.next_steps, on_open=self._hand_out
         )
+        if request.lacking is not None:
+            self._recording.at_first_metric = partial(self._tell_lacking, request.lacking)
         self._recording.begin(request, why_no_repository=why_no_repository)
         lifecycle.register(self)
         if announce and identity.owner:
@@ -284,6 +289,13 @@ class Run(LineageLogging, DataLogging, MediaLogging, CheckpointLogging, Artifact
         if wrote is not None:
             lifecycle.forget(self)
         return wrote
+
+    def _tell_lacking(self, lacking: Callable[[Mapping[str, object], Mapping[str, object]], str | None]) -> None:
+        """Warn of what the policy misses; called within the first log call, which nothing here may fail."""
+        with contextlib.suppress(Exception):
+            text = lacking(self._params, self._tags)
+            if text is not None:
+                self._recording.notices.warn(text, once="policy")
 
     def _say_goodbye(self, state: RunState | None) -> None:
         from gtrack.ops.headline import headline_metrics, number

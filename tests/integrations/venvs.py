@@ -17,9 +17,13 @@ ROOT = Path(__file__).resolve().parents[2] / ".venv" / "integrations"
 PEERS = {
     "mlflow": ("mlflow-skinny>=3.1,<4", "sqlalchemy>=2", "alembic>=1.13"),
     "frameworks": ("-e", ".[test]", "torch>=2", "datasets>=2.19"),
+    "models": (
+        *("-e", ".[models]", "mlflow>=3.1,<4", "scikit-learn>=1.4", "xgboost>=2", "lightgbm>=4", "torch>=2"),
+        *("keras>=3.11", "transformers>=4.40", "onnx>=1.16", "onnxruntime>=1.17"),
+    ),
 }
 """What is installed for each: MLflow without its server and flavours, and what its sqlite store needs; frameworks
-beside gtrack itself, whose tests run there."""
+beside gtrack itself, whose tests run there; all that models are saved of, and MLflow as a second reader of them."""
 
 
 def python_of(peer: str) -> Path | None:

@@ -15,6 +15,7 @@ from gtrack.errors import DamageError
 from gtrack.format.artifact_path import fault
 from gtrack.model.artifact import Artifact
 from gtrack.ops.artifacts import local_file
+from gtrack.ops.model_folders import forget_folders
 
 __all__ = ["forget_file", "named_file"]
 
@@ -62,6 +63,7 @@ def named_file(repo: Repository, artifact: Artifact) -> str:
 def forget_file(repo: Repository, digest: str) -> None:
     """Remove the names of an object that goes from the cache, so that its space is free."""
     shutil.rmtree(os.path.join(_root(repo), digest), ignore_errors=True)
+    forget_folders(repo)
 
 
 def _root(repo: Repository) -> str:
