@@ -65,9 +65,9 @@ class ModelLogging(ArtifactLogging):
     ) -> LoggedModel:
         """Keep a model in its framework's own safe format, so that loading it runs no code of anybody.
 
-        The folder has an ``MLmodel`` file, so ``mlflow.pyfunc.load_model`` takes it as well. Saving never raises: what
-        cannot be saved is told once, and training goes on (``GTRACK_STRICT=1`` raises). Registering raises, when the
-        model has been kept.
+        The folder has an ``MLmodel`` file, so ``mlflow.pyfunc.load_model`` takes it as well. What cannot be saved is
+        told once, and training goes on; so is a registration that is refused, by the gate or the team's policy: the
+        model is kept then, and ``version`` is None (``GTRACK_STRICT=1`` raises).
 
         Args:
             model: A model of scikit-learn, XGBoost, LightGBM, ONNX, PyTorch, Keras or transformers, or a function.
@@ -85,9 +85,6 @@ class ModelLogging(ArtifactLogging):
 
         Returns:
             Where it is; with its version, where it was registered.
-
-        Raises:
-            GtrackError: It was kept, and not registered: the gate failed, the policy forbids it, the name cannot be.
 
         Example:
             >>> run.log_model(model, register="churn", input_example=X[:5], gate="metrics.val_auc >= 0.9")
@@ -110,9 +107,13 @@ class ModelLogging(ArtifactLogging):
             )
             if saved is None or not self._keep_model(folder, path):
                 return LoggedModel("")
+        if gate is not None and register is None:
+            self._recording.notices.warn(f"{path}: gate= is the condition for register=, which is not given")
         for note in saved.notes:
             self._recording.notices.say(f"{path}: {note}")
-        version = None if register is None else self._register(path, register, description, gate, bypass_policy)
+        version = None
+        if register is not None:
+            version = self._register(path, register, description=description, gate=gate, bypass=bypass_policy)
         return LoggedModel(path, f"runs:/{self.id}/{path}", saved.flavors, version)
 
     def _save_model(self, model: object, folder: str, *, path: str, **how: object) -> Saved | None:
@@ -135,10 +136,17 @@ class ModelLogging(ArtifactLogging):
         before[path] = kept
         return len(kept) == len(files_below(folder).files)
 
-    def _register(self, path: str, name: str, description: str | None, gate: str | None, bypass: str | None) -> Version:
-        repo = self._recording.repository()
-        if repo is None:
-            raise NotFoundError(f"{path} is kept and not registered: run {self.id[:SHORT]} has no repository")
+    def _register(self, path: str, name: str, **how: str | None) -> Version | None:
+        """Register a model that was kept; None where that is refused, which is told."""
         from gtrack.ops.registering import register_version
 
-        return register_version(repo, self.id, path, name, description=description, gate=gate, bypass=bypass)
+        repo = self._recording.repository()
+        try:
+            if repo is None:
+                raise NotFoundError(f"run {self.id[:SHORT]} has no repository")
+            return register_version(repo, self.id, path, name, **how)
+        except (GtrackError, OSError) as error:
+            if self._recording.settings.strict:
+                raise
+            self._recording.notices.warn(f"{path} is kept and not registered as {name!r:.80}: {error}")
+        return None

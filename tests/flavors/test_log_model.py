@@ -183,14 +183,23 @@ def test_a_model_is_registered_as_it_is_logged_and_loaded_by_its_names(here, mod
     assert (use["run"], use["model"], use["version"]) == (run.id, "churn", logged.version.uid)
 
 
-def test_what_is_not_registered_is_kept_all_the_same(here, model):
+def test_what_is_not_registered_is_kept_all_the_same_and_the_training_goes_on(here, model, capfd):
     with gtrack.start_run("first") as run:
         run.log({"val_auc": 0.5}, step=1)
-        with pytest.raises(gtrack.errors.GtrackError, match="val_auc"):
-            run.log_model(model, register="churn", gate="metrics.val_auc >= 0.9")
+        logged = run.log_model(model, register="churn", gate="metrics.val_auc >= 0.9")
+        assert (logged.path, logged.version) == ("model", None)
+    assert "model is kept and not registered as 'churn': run" in capfd.readouterr().err
+    with Repo() as repo:
+        assert repo.run("first").status == "finished"
     assert gtrack.load_model("runs:/first/model") is not None
     with pytest.raises(NotFoundError, match="no model 'churn'"):
         gtrack.load_model("models:/churn/1")
+
+
+def test_strictness_raises_what_is_not_registered(here, model, monkeypatch):
+    monkeypatch.setenv("GTRACK_STRICT", "1")
+    with gtrack.start_run("first") as run, pytest.raises(gtrack.errors.GateError, match="val_auc"):
+        run.log_model(model, register="churn", gate="metrics.val_auc >= 0.9")
 
 
 def test_a_version_loads_what_was_registered_though_its_run_went_on(here, model, data):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from registry_team import MODEL, Person, Registry
 
-from gtrack.errors import NotFoundError
+from gtrack.errors import NotFoundError, UsageError
 from gtrack.ops import push as pushing
 from gtrack.ops.model_events import remove_alias, set_alias
 from gtrack.ops.model_stages import approve, promote, rollback
@@ -53,7 +53,7 @@ class Journal:
         elif action in ("push", "pull", "inbox", "race"):
             self._share(action, person, pick)
         else:
-            with suppress(NotFoundError):
+            with suppress(NotFoundError, UsageError):  # nobody approves what is his own
                 before = frozenset(person.events())
                 versions = person.model().versions
                 self._note(before, self._say(action, person, versions[pick % len(versions)].name))

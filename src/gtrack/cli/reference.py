@@ -34,13 +34,14 @@ written out (`\\x1b`), so that nothing that was recorded can command a terminal.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check says no (`doctor`) |
+| 1 | a check says no (`doctor`, `gate`, `policy check`, `verify`) |
 | 2 | wrong use, or a repository or file that cannot be used |
 | 3 | not found, or ambiguous |
 | 4 | conflict, or locked by somebody else |
 | 5 | network or authentication |
 | 6 | damage found |
 | 7 | written by a newer gtrack |
+| 8 | the team's policy does not allow it |
 | 70 | a bug of gtrack |
 | 130 | interrupted |
 | 141 | the reader of the output has gone |

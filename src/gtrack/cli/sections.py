@@ -10,10 +10,12 @@ from gtrack.cli.statuses import status_mark
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
 from gtrack.display.data_text import data_label, data_text, is_fingerprint, shared_line
+from gtrack.display.model_words import standing
 from gtrack.display.words import ago, cut, duration, instant, plural, size, value_text
 from gtrack.ids import SHORT, is_object_id
 from gtrack.model.artifact import Artifact
 from gtrack.model.nested import flatten
+from gtrack.model.registered import Version
 from gtrack.model.state import RunState
 from gtrack.model.summary import MetricSummary
 from gtrack.model.uses import edges_of
@@ -25,6 +27,7 @@ __all__ = ["Section", "run_sections"]
 _LONGEST = 300
 _FIRST = 10
 _TRACEBACK_LINES = 12
+_MOST_VIOLATIONS = 50
 _SHORT_ENVIRONMENT = (
     "python",
     "platform",
@@ -64,6 +67,7 @@ def run_sections(
     code_is_here: bool = True,
     artifacts: Sequence[Artifact] = (),
     left_out: Sequence[str] = (),
+    versions: Sequence[Version] = (),
 ) -> list[Section]:
     """Return the sections about a run that have something in them.
 
@@ -74,6 +78,7 @@ def run_sections(
         code_is_here: The snapshot of the code is in this clone.
         artifacts: Its artifacts.
         left_out: What its manifests say that cannot be.
+        versions: The versions of registered models that were made of it.
     """
     sections = [
         _header(run, terminal),
@@ -81,11 +86,13 @@ def run_sections(
         Section("Params", _pairs(flatten(run.params))),
         _metrics(run),
         Section("Tags", _pairs(run.tags.items())),
+        _policy(run),
         Section("Notes", [[instant(n.time), _person(n.author), clean(n.text, lines=True)] for n in run.notes]),
         _code(run, code_is_here),
         _data(run),
         Section("Uses", [[str(i), _use(entry)] for i, entry in enumerate(run.uses, 1)]),
         _artifacts(run, artifacts),
+        Section("Models", [[clean(each.name), _version(each)] for each in versions]),
         _environment(run, packages),
         Section("Seed", _pairs(run.seed.items())),
         _sessions(run),
@@ -162,6 +169,23 @@ def _metric(key: str, summary: MetricSummary) -> list[str]:
     ]
 
 
+def _policy(run: RunState) -> Section:
+    said = run.policy
+    if said is None:
+        return Section("Policy")
+    bypass = said.get("bypass")
+    rows = [["verdict", value_text(said.get("verdict")) + (" (bypassed)" if bypass else "")]]
+    rows += [["bypass", cut(value_text(bypass.get("reason")), _LONGEST)]] if isinstance(bypass, Mapping) else []
+    rows += [["policy", cut(value_text(said["policy"]), _LONGEST)]] if said.get("policy") else []
+    violations = said.get("violations")
+    lines = [
+        cut(f"{value_text(each.get('rule'))}: {value_text(each.get('message'))}", _LONGEST)
+        for each in (violations if isinstance(violations, list) else [])[:_MOST_VIOLATIONS]
+        if isinstance(each, Mapping)
+    ]
+    return Section("Policy", rows, lines=lines)
+
+
 def _code(run: RunState, is_here: bool) -> Section:
     code = run.code
     rows = []
@@ -235,6 +259,11 @@ def _artifacts(run: RunState, artifacts: Sequence[Artifact]) -> Section:
         more = f"; gtrack artifact ls {run.id[:SHORT]} lists them" if len(artifacts) > _FIRST else ""
         lines.append(f"{plural(len(artifacts), 'artifact')}, {size(sum(each.size for each in artifacts))}{more}")
     return Section("Artifacts", rows, ("path", "size", "type"), lines)
+
+
+def _version(version: Version) -> str:
+    aliases = f", {clean(', '.join(version.aliases))}" if version.aliases else ""
+    return f"{standing(version)}{aliases} (from {cut(clean(version.path), _LONGEST)})"
 
 
 def _environment(run: RunState, packages: bool) -> Section:

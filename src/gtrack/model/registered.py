@@ -176,27 +176,27 @@ class Version:
     uid: str
     run: str | None
     path: str
-    digest: str
-    files: tuple[ModelFile, ...] = ()
-    flavors: tuple[str, ...] = ()
-    signature: Mapping[str, object] | None = None
-    gate: Mapping[str, object] | None = None
-    registered: int | None = None
-    author: str = ""
-    description: str | None = None
-    bypass: Mapping[str, object] | None = None
-    sha256: str = ""
+    digest: str = field(repr=False)
+    files: tuple[ModelFile, ...] = field(default=(), repr=False)
+    flavors: tuple[str, ...] = field(default=(), repr=False)
+    signature: Mapping[str, object] | None = field(default=None, repr=False)
+    gate: Mapping[str, object] | None = field(default=None, repr=False)
+    registered: int | None = field(default=None, repr=False)
+    author: str = field(default="", repr=False)
+    description: str | None = field(default=None, repr=False)
+    bypass: Mapping[str, object] | None = field(default=None, repr=False)
+    sha256: str = field(default="", repr=False)
     number: int | None = None
     local: int | None = None
-    claimed: tuple[int, ...] = ()
+    claimed: tuple[int, ...] = field(default=(), repr=False)
     stage: str = "None"
-    pending: Promotion | None = None
+    pending: Promotion | None = field(default=None, repr=False)
     aliases: tuple[str, ...] = ()
-    approvals: tuple[Approval, ...] = ()
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, object] = field(default_factory=dict)
-    deployments: tuple[Deployment, ...] = ()
-    notes: tuple[Note, ...] = ()
+    approvals: tuple[Approval, ...] = field(default=(), repr=False)
+    metrics: Mapping[str, float] = field(default_factory=dict, repr=False)
+    tags: Mapping[str, object] = field(default_factory=dict, repr=False)
+    deployments: tuple[Deployment, ...] = field(default=(), repr=False)
+    notes: tuple[Note, ...] = field(default=(), repr=False)
     deleted: bool = False
 
     @property

@@ -213,6 +213,8 @@ def _say(
         if not takes_back:
             judged = judge_approval(repository, known.state, version, wanted, known.by)
             enforce(judged, f"{known.by.partition(' <')[0]} to {verdict} {version.name} for {wanted}")
+        if verdict == "approve":
+            _check_is_another(version, wanted, known.by)
         label, pins = label_of(version), pins_of(repository, version)
         fact = {"kind": "approval", "version": version.uid, "stage": wanted, "verdict": verdict, "pins": pins}
 
@@ -222,6 +224,18 @@ def _say(
             return f"{label} {'approved' if verdict == 'approve' else 'rejected'} for {wanted}"
 
         return record(repository, known, {**fact, "reason": reason}, subject, write=write)
+
+
+def _check_is_another(version: Version, stage: str, by: str) -> None:
+    """Refuse an approval of one's own: with or without a policy it would count for nothing."""
+    own, waiting = person(version.author), version.pending
+    promoter = person(waiting.author) if waiting is not None and waiting.stage == stage else None
+    if person(by) in (own, promoter):
+        did = "registered" if person(by) == own else "promoted"
+        raise UsageError(
+            f"{by.partition(' <')[0]} {did} {version.name}: somebody else has to approve it",
+            hint=f"a colleague types: gtrack model approve {version.name} {stage.lower()}",
+        )
 
 
 def _allowed(judged: Judgement, what: str, bypass: str | None) -> tuple[dict[str, object], int]:

@@ -146,6 +146,7 @@ def put(
     reason: str = "",
     *,
     write: Write | None = None,
+    interactive: bool | None = None,
 ) -> None:
     """Sign files where that is asked for, and commit them; the lock is held.
 
@@ -156,9 +157,10 @@ def put(
         subject: What the commit's subject says after the model's name.
         reason: Why, for the body of its message.
         write: Commits the files, where that is not to be on the branch.
+        interactive: See :func:`gtrack.ops.signatures.signed`.
     """
     folder = names.model_dir(known.name)
-    whole = signed(repository, {f"{folder}/{name}": data for name, data in files.items()})
+    whole = signed(repository, {f"{folder}/{name}": data for name, data in files.items()}, interactive=interactive)
     line = shown(f"model {known.name}: {subject}")[:_SUBJECT]
     body = "\n".join(shown(part) for part in reason.splitlines())
     if write is not None:

@@ -89,7 +89,9 @@ def register_version(
         gate: A filter that the run must match.
         bypass: Why the policy is passed over.
     """
-    return _register(repository, View(repository), run_id, path, name, description, gate, bypass)
+    view = View(repository)
+    # A training must not wait for somebody to type a passphrase.
+    return _register(repository, view, run_id, path, name, description, gate, bypass, interactive=False)
 
 
 def run_path(view: View, source: str) -> tuple[str, str]:
@@ -155,6 +157,8 @@ def _register(
     description: str | None,
     gate: str | None,
     bypass: str | None,
+    *,
+    interactive: bool | None = None,
 ) -> Version:
     state = view.state(run_id)
     found = _files_of(repository, view, run_id, path)
@@ -190,7 +194,7 @@ def _register(
         if len(data) > yaml.MAX_BYTES:
             raise UsageError(f"{path!r:.120} has too many files to be registered: {len(files):,}")
         subject = f"registered {uid[:SHORT]} from run {run_id[:SHORT]} {state.name}"
-        put(repository, known, {names.version_file(uid): data}, subject)
+        put(repository, known, {names.version_file(uid): data}, subject, interactive=interactive)
         document = VersionDocument(uid, yaml.load(data), _sha256(data))
         after = ModelFiles((*known.files.versions, document), known.files.numbers, known.files.events)
         version = fold_files(name, after, local=repository.remote is None).version(uid)

@@ -176,15 +176,15 @@ def _check_approvals(model: Model, promotion: Record, demands: Demands, pins: Pi
     for each in approvals:
         chain.ok("approval", clean(each.address), f"approved for {stage} ({each.name})")
         _say_signature(each, chain)
-    reason = bypass_reason(promotion)
+    reason, said = bypass_reason(promotion), f"{len(approvals)} approval{'' if len(approvals) == 1 else 's'}"
     if len(approvals) < needs and reason is not None:
         chain.note("policy", stage, f"{len(approvals)} of {needs} approvals; bypassed: {clean(reason)}")
     elif len(approvals) < needs:
         chain.broken("policy", stage, f"{len(approvals)} of {needs} approvals count, and it is in effect")
     elif demands.where:
-        chain.ok("policy", stage, f"{len(approvals)} of {needs} approvals, as {demands.where} demands")
+        chain.ok("policy", stage, f"{said}, {needs or 'none'} needed, as {demands.where} demands")
     else:
-        chain.note("policy", stage, f"{len(approvals)} approvals; there is no policy")
+        chain.note("policy", stage, f"{said}; there is no policy")
 
 
 def _promotion_of(model: Model, version: Version) -> Record | None:

@@ -19,7 +19,9 @@ from gtrack.cli.table import Heading, display_width, render_table
 from gtrack.cli.terminal import Terminal
 from gtrack.clock import now_ns
 from gtrack.display.cells import to_json
+from gtrack.model.registered import Version
 from gtrack.model.state import RunState
+from gtrack.reader import Repo
 
 __all__ = ["command"]
 
@@ -54,6 +56,7 @@ def command(
         found = resolve(repo, selectors)
         runs = [whole_state(run) for run in found]
         here = {run.id for run in runs if repo.has_code(run)}
+        registered = _registered(repo)
         listed = {run.id: run.artifact_list for run in found if output.form in _PAGES}
         machines = {run.id: system_metrics(run) if system else None for run in found}
         machine = {run.id: system_section(run.system_use, machines[run.id]) for run in found if output.form in _PAGES}
@@ -61,7 +64,10 @@ def command(
 
     def to_dict(run: RunState) -> Mapping[str, object]:
         system_of = machines[run.id]
-        return {**run.to_dict(), **({} if system_of is None else {"system": [asdict(metric) for metric in system_of]})}
+        more: dict[str, object] = {} if system_of is None else {"system": [asdict(metric) for metric in system_of]}
+        if registered.get(run.id):
+            more["versions"] = [each.to_dict() for each in registered[run.id]]
+        return {**run.to_dict(), **more}
 
     if output.form == "json" and len(runs) == 1:
         output.write(to_json(to_dict(runs[0]), indent=2) + "\n")
@@ -79,12 +85,22 @@ def command(
                 code_is_here=run.id in here,
                 artifacts=list(listed[run.id].artifacts.values()),
                 left_out=listed[run.id].problems,
+                versions=registered.get(run.id, ()),
             )
             number = sum(section.title in _ABOVE for section in sections)
             sections[number:number] = [machine[run.id]] if machine[run.id].rows else []
             lines = [line for section in sections for line in draw(section, terminal)]
             pages.append("\n".join(lines).strip("\n") + "\n")
         output.write("\n".join(pages))
+
+
+def _registered(repo: Repo) -> dict[str, list[Version]]:
+    """Return the versions of registered models by the runs that made them."""
+    out: dict[str, list[Version]] = {}
+    for model in repo.models():
+        for version in model.versions:
+            out.setdefault(version.run or "", []).append(version)
+    return out
 
 
 def _plain(section: Section, terminal: Terminal) -> list[str]:

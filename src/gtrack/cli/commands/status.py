@@ -8,6 +8,7 @@ from gtrack.cli.command import command as declare
 from gtrack.cli.invocation import Invocation
 from gtrack.clock import now_ns
 from gtrack.display.cells import to_json
+from gtrack.display.model_waiting import waiting
 from gtrack.display.sharing import sharing_head, sharing_lines
 
 __all__ = ["command"]
@@ -22,7 +23,7 @@ def command(invocation: Invocation, *, ask: bool, as_json: bool) -> None:
 
     Each line names the command for it. Runs and later facts not pushed, code that nobody has agreed to publish,
     files of artifacts not sent, inboxes, runs resumed twice from the same point, facts of a time that has not come,
-    runs that cannot be recorded.
+    runs that cannot be recorded, versions of models that wait for approval, a number or a decision.
     """
     from gtrack.ops.sharing_state import look, sharing_state
 
@@ -30,11 +31,12 @@ def command(invocation: Invocation, *, ask: bool, as_json: bool) -> None:
         if ask:
             look(repo.repository, interactive=invocation.interactive)
         state = sharing_state(repo.repository, tuple(repo.recovered.failed))
+        models = waiting(repo.models(), shared=repo.repository.remote is not None)
     if as_json:
-        invocation.say(to_json(state.to_dict(), indent=2))
+        invocation.say(to_json({**state.to_dict(), "models": [each.to_dict() for each in models]}, indent=2))
         return
     now_us = now_ns() // 1000
-    lines = sharing_lines(state, now_us)
+    lines = [*sharing_lines(state, now_us), *((each.text, each.todo) for each in models)]
     width = max((len(text) for text, _ in lines), default=0)
     invocation.say(sharing_head(state, now_us))
     for text, todo in lines:
