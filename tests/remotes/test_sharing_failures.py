@@ -33,7 +33,10 @@ from gtrack.branch.transport import Transport
 from gtrack.ops.push import push
 
 KINDS = ("git", "http", "ssh")
-LINES = ("git", "http", pytest.param("ssh", marks=pytest.mark.soak))  # each push a login: the transport's tests have it
+LINES = (
+    "http",
+    *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("git", "ssh")),
+)  # test_transport_trouble has git
 CODE = "refs/gtrack/code"
 
 

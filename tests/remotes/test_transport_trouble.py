@@ -262,7 +262,11 @@ OFFSETS = {"git": 6, "http": 6, "ssh": 2}
 """How many places a connection is cut at, in each direction; the soak test takes ten times as many."""
 
 
-@pytest.fixture(scope="module", params=["git", "http", "ssh"])
+# Whole pushes over http are cut in test_sharing_failures.
+LINES = ("git", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("http", "ssh")))
+
+
+@pytest.fixture(scope="module", params=LINES)
 def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     with SERVERS[request.param](tmp_path_factory.mktemp("served")) as server, cutting_proxy(server) as started:
         yield started

@@ -227,7 +227,12 @@ def run_carrier(what: str, cache: Cache, location: Location, memory: Path, dies_
 @pytest.mark.parametrize(
     ("server", "full", "up", "down"),
     [
-        *(pytest.param(kind, False, 2, 1, id=f"{kind}-64MiB") for kind in KINDS),
+        pytest.param("s3", False, 2, 1, id="s3-64MiB"),
+        *(
+            pytest.param(kind, False, 2, 1, id=f"{kind}-64MiB", marks=pytest.mark.soak)
+            for kind in KINDS
+            if kind != "s3"
+        ),
         *(pytest.param(kind, True, 20, 20, id=f"{kind}-1GiB", marks=pytest.mark.soak) for kind in (*KINDS, "az")),
     ],
     indirect=["server"],
@@ -255,7 +260,7 @@ def test_transfers_that_are_killed_come_to_completion_and_show_nothing_partial(
         assert not [e.key for e in place.entries("objects") if e.key.rpartition("/")[2].startswith(".")]
 
 
-@pytest.mark.parametrize("server", ["s3", "sftp"], indirect=True)
+@pytest.mark.parametrize("server", ["s3", pytest.param("sftp", marks=pytest.mark.soak)], indirect=True)
 @pytest.mark.parametrize(
     "full", [pytest.param(False, id="20MiB"), pytest.param(True, id="1GiB", marks=pytest.mark.soak)]
 )
