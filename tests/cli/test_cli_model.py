@@ -221,6 +221,10 @@ with gtrack.start_run(name="trap") as run:
         ("provenance", "trap/1"), ("serve-info", "trap/1"),
     ):  # fmt: skip
         churn.ok("model", *argv)
+    churn.ok("verify", "trap/1")
+    load = churn.run(sys.executable, "-c", "import gtrack; gtrack.load_model('models:/trap/1')")
+    assert load.code == 1
+    assert "gtrack.errors." in load.err
     assert (tmp_path / "out" / "model.pkl").exists()
     assert not trap.exists()
 
