@@ -38,7 +38,7 @@ def run_list(key: str, runs: Sequence[RunState], columns: Sequence[RunColumn], m
     grid(pa.table(table), plain=False, alt=plural(len(runs), "run"), config=shape, rows=_ROWS)
 
 
-def open_column(label: str, key: str, ids: Sequence[str], *, width: int = 200) -> Any:
+def open_column(label: str, key: str, ids: Sequence[str], *, width: int = 200, pinned: bool = True) -> Any:
     """Return the column of the names of runs, which opens the one that is clicked.
 
     Args:
@@ -46,6 +46,7 @@ def open_column(label: str, key: str, ids: Sequence[str], *, width: int = 200) -
         key: What tells it from others of the page.
         ids: The runs, a row each.
         width: In pixels.
+        pinned: It stays in sight when the table is scrolled sideways.
     """
 
     def clicked() -> None:
@@ -54,7 +55,7 @@ def open_column(label: str, key: str, ids: Sequence[str], *, width: int = 200) -
             go_to_run(ids[int(click["row"])])
 
     return st.column_config.ButtonColumn(
-        label, width=width, pinned=True, type="tertiary", alignment="left", key=key, on_click=clicked
+        label, width=width, pinned=pinned, type="tertiary", alignment="left", key=key, on_click=clicked
     )
 
 

@@ -118,6 +118,15 @@ def test_the_dashboard_and_the_command_line_do_without_each_other() -> None:
         assert not reached or module == "gtrack.cli.commands.ui", f"{module} imports {reached}"
 
 
+def test_a_page_of_the_dashboard_does_without_the_others() -> None:
+    for module, tree in ALL.items():
+        if module.startswith("gtrack._app.screens."):
+            own = ".".join(module.split(".")[:4])
+            reached = {name for name, _ in imports_of(tree) if name.startswith("gtrack._app.screens.")}
+            others = {name for name in reached if not f"{name}.".startswith(f"{own}.")}
+            assert not others, f"{module} imports {others}"
+
+
 def test_every_module_is_in_a_layer() -> None:
     assert {module.split(".")[1] for module in ALL if "." in module} <= set(LEVEL)
 

@@ -44,6 +44,7 @@ PAGES = (
     PageEntry("compare", "Compare", ":material/compare_arrows:"),
     PageEntry("run", "Run", ":material/play_circle:"),
     PageEntry("leaderboard", "Leaderboard", ":material/leaderboard:"),
+    PageEntry("models", "Models", ":material/deployed_code:"),
     PageEntry("history", "History", ":material/commit:"),
     PageEntry("reports", "Reports", ":material/article:"),
     PageEntry("health", "Health", ":material/monitor_heart:"),

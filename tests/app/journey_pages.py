@@ -12,6 +12,8 @@ _DRAWN = "document.querySelectorAll('.gtrack-panel[data-state=drawn]').length > 
 _TABLE = "document.querySelector('[data-testid=stDataFrame] canvas [role=gridcell]') !== null"
 _HTML = "document.querySelector('table td') !== null"
 _IMAGE = "document.querySelector('[role=tabpanel] img')?.naturalWidth > 0"
+_FORM = "document.querySelector('[data-testid=stForm] textarea') !== null"
+_SECTIONS = "document.querySelectorAll('h3').length > 1"
 _FOUR = "&".join(f"runs=name:churn-{number}" for number in (5, 4, 3, 2))
 
 PAGES = {
@@ -23,9 +25,14 @@ PAGES = {
     "run-artifacts": ("run?id=name:churn-4&tab=Artifacts", _IMAGE),
     "run-code": ("run?id=name:churn-4&tab=Code", _TABLE),
     "leaderboard": ("leaderboard?experiment=churn", _TABLE),
+    "models": ("models", _TABLE),
+    "model": ("models?model=churn", _TABLE),
+    "model-change": ("models?model=churn&version=2&tab=Change", _FORM),
+    "model-compare": ("models?model=churn&version=2&tab=Compare", _HTML),
+    "model-lineage": ("models?model=churn&version=2&tab=Lineage", _SECTIONS),
     "history": ("history", _DRAWN),
     "reports": ("reports", _HTML),
-    "health": ("health", "document.querySelectorAll('h3').length > 1"),
+    "health": ("health", _SECTIONS),
 }
 """The address of each, and what is true once it is drawn."""
 _QUIET = """document.querySelector('[data-testid=stStatusWidget]') === null

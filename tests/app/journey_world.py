@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,9 @@ import numpy as np
 
 import gtrack
 from gtrack.ops.experiments import set_protocol
+from gtrack.ops.model_events import log_metrics, note, set_alias
+from gtrack.ops.model_stages import approve, promote
+from gtrack.ops.registering import register
 
 POINTS = 3_000
 _NOTES = """# Churn
@@ -21,6 +26,13 @@ What we know so far.
 ```gtrack
 leaderboard: churn
 ```
+"""
+
+_POLICY = """policy:
+  models:
+    churn:
+      require: metrics.val/auc >= 0.5
+      production: {approvals: 1}
 """
 
 LIVE = """
@@ -35,12 +47,21 @@ with gtrack.start_run("live", experiment="churn", params={"lr": 0.5}, system_met
         time.sleep(0.05)
 """
 """A program that logs until it is ended."""
+REGISTERED = (1, 2, 5)
+"""The runs of churn whose models are registered."""
+_MLMODEL = """flavors:
+  python_function: {loader_module: gtrack.flavors.function}
+signature:
+  inputs: '[{"type": "double", "name": "age"}, {"type": "string", "name": "plan"}]'
+  outputs: '[{"type": "double"}]'
+"""
 
 
 def make_world(path: Path) -> Path:
     """Record eight runs, and say how those of an experiment are compared."""
     path.mkdir(parents=True)
     (path / "train.py").write_text("rate = 0.1\nprint('training')\n")
+    (path / "gtrack.yaml").write_text(_POLICY)
     (path / "reports").mkdir()
     (path / "reports" / "churn.md").write_text(_NOTES)
     _git(path, "init", "-q")
@@ -57,7 +78,25 @@ def make_world(path: Path) -> Path:
         base = repo.run("name:churn-0").id
         said = {"metric": "val/auc", "goal": "max", "baseline": base, "description": "Does a higher rate help?"}
         set_protocol(repo.repository, "churn", said)
+    _register(path)
     return path
+
+
+def _register(path: Path) -> None:
+    """Register the models of three runs: one is in Production, one waits to be approved."""
+    ben = {**os.environ, "GIT_AUTHOR_NAME": "Ben", "GIT_AUTHOR_EMAIL": "ben@example.org"}
+    with gtrack.Repo(str(path)) as repo, gtrack.Repo(str(path), env=ben) as other:
+        own = repo.repository
+        for number, run in enumerate(REGISTERED, 1):
+            register(own, f"name:churn-{run}/model", "churn", description=f"depth {3 + run % 3}, sweep {number}")
+        promote(own, "churn/1", "production", reason="the first that is good enough")
+        approve(other.repository, "churn/1", "production")
+        set_alias(own, "churn", "champion", 1)
+        set_alias(own, "churn", "challenger", 3)
+        promote(own, "churn/2", "staging", reason="a week in shadow")
+        log_metrics(own, "churn/2", {"shadow_auc": 0.91})
+        note(own, "churn/2", "drifts on customers of less than a month")
+        promote(other.repository, "churn/3", "production", reason="beats v1 by 0.04 AUC")
 
 
 def start_live(path: Path) -> subprocess.Popen[bytes]:
@@ -78,6 +117,9 @@ def _churn(number: int) -> None:
             run.log({"train/loss": math.exp(-step / (400 + 100 * number)) + noise, "val/auc": auc}, step=step)
             if step % 1500 == 0 or step == POINTS - 1:
                 run.log_image(_picture(number, step), "samples", step=step, caption=f"after {step}")
+        if number in REGISTERED:
+            run.log_bytes(_MLMODEL.encode(), "model/MLmodel")
+            run.log_bytes(json.dumps({"rate": rate, "weights": [number] * 50}).encode(), "model/weights.json")
         print(f"trained with {rate}")
 
 

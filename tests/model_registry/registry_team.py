@@ -16,7 +16,7 @@ from gtrack.ops import push as pushing
 from gtrack.ops.fetch import fetch
 from gtrack.ops.model_files import folders_of_models, load_model_files
 from gtrack.ops.publish_code import CodePlan
-from gtrack.ops.pull import pull
+from gtrack.ops.pull import Pulled, pull
 from gtrack.ops.push import Pushed, push
 from gtrack.ops.registering import register_version
 from gtrack.ops.registry import model
@@ -63,9 +63,9 @@ class Person:
         """Push."""
         return push(self.repository, consent=False)
 
-    def pull(self) -> None:
+    def pull(self) -> Pulled:
         """Pull."""
-        pull(self.repository)
+        return pull(self.repository)
 
     def send_to_inbox(self) -> None:
         """Do what a push does that lost its races."""

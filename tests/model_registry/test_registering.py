@@ -11,6 +11,7 @@ import pytest
 from registry_team import MODEL, Person, Registry, git
 
 import gtrack
+from gtrack.display.exchange import pulled, pushed
 from gtrack.errors import (
     AmbiguousError,
     ConflictError,
@@ -343,3 +344,10 @@ def test_a_clone_of_one_commit_numbers_and_reads_as_any_other(registry: Registry
         assert ada.model().numbers.by_uid == {first.uid: 1, second.uid: 2}
     finally:
         chi.close()
+
+
+def test_a_push_and_a_pull_tell_of_models(registry: Registry) -> None:
+    ada, ben = registry.people
+    ada.register(registry.run_id)
+    assert "1 change of the model churn pushed" in pushed(ada.push())
+    assert pulled(ben.pull()).startswith("0 new runs and 1 change of the model churn from origin")

@@ -13,12 +13,12 @@ from gtrack._app.charts.colours import Ink
 from gtrack._app.charts.curves import curve_figures
 from gtrack._app.charts.settings import CurveSettings
 from gtrack._app.charts.zoom import draw_near, keep_zooms, read_zooms, with_zoom, zoom_of
+from gtrack._app.differing.grid import heads_of
 from gtrack._app.link import Link
 from gtrack._app.panels import last_event, panels
 from gtrack._app.parts import empty_state, problem
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell, markdown
-from gtrack._app.screens.compare.grid import heads_of
 from gtrack._app.screens.compare.runs import Compared
 from gtrack.display.main_metrics import main_metrics
 from gtrack.errors import GtrackError

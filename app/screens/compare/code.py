@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from gtrack._app.differing.grid import heads_of
 from gtrack._app.link import Link
 from gtrack._app.parts import remark
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell, markdown
-from gtrack._app.screens.compare.grid import heads_of
 from gtrack._app.screens.compare.runs import Compared
 from gtrack.display.words import plural
 from gtrack.errors import GtrackError

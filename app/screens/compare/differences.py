@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from gtrack._app.differing.data import data_of
+from gtrack._app.differing.grid import Cell, Grid, heads_of, show_grid
+from gtrack._app.differing.leaves import PARTS, leaf_grid
+from gtrack._app.differing.metrics import BY, Metrics, groups_of, metrics_by_group, metrics_by_run
 from gtrack._app.link import Link
 from gtrack._app.parts import remark
 from gtrack._app.reading import Reading
 from gtrack._app.safe import cell, markdown
-from gtrack._app.screens.compare.data import data_of
-from gtrack._app.screens.compare.grid import Cell, Grid, heads_of, show_grid
-from gtrack._app.screens.compare.leaves import PARTS, leaf_grid
-from gtrack._app.screens.compare.metrics import BY, Metrics, groups_of, metrics_by_group, metrics_by_run
 from gtrack._app.screens.compare.runs import Compared
 from gtrack.display.goals import Goals
 from gtrack.display.words import ago, duration, plural

@@ -7,11 +7,11 @@ from contextlib import suppress
 
 import streamlit as st
 
+from gtrack._app.differing.grid import heads_of
 from gtrack._app.link import Link
 from gtrack._app.parts import empty_state, remark
 from gtrack._app.reading import Reading, kept
 from gtrack._app.safe import cell, markdown
-from gtrack._app.screens.compare.grid import heads_of
 from gtrack._app.screens.compare.images import LARGEST, Gallery, at_step, gallery_of, shown_image
 from gtrack._app.screens.compare.runs import Compared
 from gtrack.display.words import plural, size

@@ -121,7 +121,11 @@ def _tools(now: Reading, link: Link) -> None:
                 placeholder="The usual ones",
                 **link.widget("columns"),
             )
-        st.toggle("Nest children", help="Show children below their parents, unless a filter or a status is chosen", **link.widget("nested"))
+        st.toggle(
+            "Nest children",
+            help="Show children below their parents, unless a filter or a status is chosen",
+            **link.widget("nested"),
+        )
 
 
 def _sort_by(path: str, link: Link) -> None:

@@ -6,6 +6,7 @@ The algebra, and why it holds, is told in :mod:`gtrack.branch.tree_union`; what 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from gtrack.branch.objects import TREE, TREE_MODE, Tree
 from gtrack.branch.offers import Dropped, Folder
 from gtrack.branch.repository import Repository
 from gtrack.branch.tree_union import TreeUnion, epoch_of_tree
-from gtrack.format.names import run_dir, split_path
+from gtrack.format.names import MODELS, model_of_dir, run_dir, split_path
 from gtrack.ids import is_run_id
 
 __all__ = ["Added", "Dropped", "Union", "added", "adds_nothing", "epoch_of_tree", "take_runs", "union"]
@@ -32,6 +33,13 @@ class Added:
 
     paths: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
+
+    @property
+    def models(self) -> dict[str, int]:
+        """The registered models that it says more of, each with the number of new versions and events."""
+        parts = (path.split("/", 2) for path in self.paths if path.endswith(".yaml"))
+        names = (model_of_dir(part[1]) for part in parts if part[0] == MODELS and len(part) == 3)
+        return dict(sorted(Counter(name for name in names if name is not None).items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from gtrack.display.words import plural, size
@@ -39,17 +39,16 @@ def _records(done: Pushed) -> str:
 
 
 def _what(done: Pushed) -> str:
-    """Return what was sent: ``3 runs, with their code``."""
-    if done.runs:
-        what = plural(done.runs, "run")
-    elif done.files:
-        what = f"{plural(done.files, 'file')} about known runs"
-    elif done.numbered and not done.folded:
-        what = f"the {plural(len(done.numbered), 'number')} of versions"
-    else:
+    """Return what was sent: ``3 runs, 1 change of the model churn and 2 versions of the code``."""
+    what = [*([plural(done.runs, "run")] if done.runs else []), *_changes(done.models)]
+    if not what and done.files:
+        what = [f"{plural(done.files, 'file')} about known runs"]
+    elif not what and done.numbered and not done.folded:
+        what = [f"the {plural(len(done.numbered), 'number')} of versions"]
+    elif not what:
         return "what waited in inboxes" if done.folded else "the runs' code"
-    versions = len(done.code.chosen)
-    return f"{what} and {plural(versions, 'version')} of the code" if versions else what
+    what += [plural(len(done.code.chosen), "version") + " of the code"] if done.code.chosen else []
+    return " and ".join([*([", ".join(what[:-1])] if what[1:] else []), what[-1]])
 
 
 def push_remarks(done: Pushed, *, decided: bool) -> list[str]:
@@ -118,7 +117,16 @@ def pulled(done: Pulled) -> str:
     remote = clean(done.remote)
     if done.tip is None and not done.checked_out:
         return f"{remote} has no runs yet; to send yours: gtrack push"
-    return f"{plural(len(done.runs), 'new run')} from {remote}" + (f" ({done.tip[:SHORT]})" if done.tip else "")
+    news = " and ".join([plural(len(done.runs), "new run"), *_changes(done.models)])
+    return f"{news} from {remote}" + (f" ({done.tip[:SHORT]})" if done.tip else "")
+
+
+def _changes(models: Mapping[str, int]) -> list[str]:
+    """Return what is new of models: ``2 changes of the model churn``."""
+    if not models:
+        return []
+    of = f"the model {clean(next(iter(models)))}" if len(models) == 1 else plural(len(models), "model")
+    return [f"{plural(sum(models.values()), 'change')} of {of}"]
 
 
 def pull_remarks(done: Pulled) -> Iterator[str]:

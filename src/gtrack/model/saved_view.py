@@ -24,7 +24,7 @@ __all__ = [
     "settings_fault",
 ]
 
-PAGES = ("runs", "charts", "compare", "run", "history", "leaderboard", "reports", "health")
+PAGES = ("runs", "charts", "compare", "run", "history", "leaderboard", "models", "reports", "health")
 """The pages that a view can be of."""
 
 MOST_BYTES = 64 << 10

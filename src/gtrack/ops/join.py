@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gtrack.branch import keep
@@ -30,6 +30,7 @@ class Joined:
         restored: How many files it gets back.
         dropped: What is not published of what is here or waits in inboxes, and why.
         claims: The numbers of versions that it claims.
+        models: The models that it hears more of from here, each with the number of new versions and events.
     """
 
     tip: str | None
@@ -38,6 +39,7 @@ class Joined:
     restored: int = 0
     dropped: tuple[Dropped, ...] = field(default=())
     claims: Claims = field(default_factory=Claims)
+    models: Mapping[str, int] = field(default_factory=dict)
 
 
 def join_tips(repo: Repository, state: Fetched, *, claim: bool = False) -> Joined:
@@ -71,7 +73,7 @@ def join_tips(repo: Repository, state: Fetched, *, claim: bool = False) -> Joine
     tree, _ = repo.objects.add_files(both.tree, claimed.files) if claimed.files else (both.tree, [])
     subject = _subject(len(ours.runs), claimed)
     commit = _commit(repo, tree, state.published, parents, subject)
-    return Joined(commit, ours.runs, len(ours.paths), restored, both.dropped, claimed)
+    return Joined(commit, ours.runs, len(ours.paths), restored, both.dropped, claimed, ours.models)
 
 
 def _commit(repo: Repository, tree: str, published: str | None, tips: Sequence[str], subject: str) -> str:

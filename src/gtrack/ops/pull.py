@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gtrack.branch.repository import Repository
 from gtrack.branch.tracking import tracking
 from gtrack.branch.transport import Transport
-from gtrack.branch.union import added
+from gtrack.branch.union import Added, added
 from gtrack.ops.adopt import adopt
 from gtrack.ops.fetch import fetch
 
@@ -22,6 +23,7 @@ class Pulled:
         remote: The remote's name.
         tip: The local branch afterwards; None when the remote has no runs, or when the branch was left alone.
         runs: The runs that are new here.
+        models: The models that there is news of, each with the number of new versions and events.
         inboxes: How many inboxes wait at the remote; what is in them is shown.
         overwritten: Somebody rewrote the remote's branch, or removed it.
         checked_out: The branch is checked out in some worktree, and was left alone.
@@ -30,6 +32,7 @@ class Pulled:
     remote: str
     tip: str | None
     runs: frozenset[str] = frozenset()
+    models: Mapping[str, int] = field(default_factory=dict)
     inboxes: int = 0
     overwritten: bool = False
     checked_out: bool = False
@@ -55,8 +58,9 @@ def pull(repo: Repository, *, interactive: bool = False) -> Pulled:
         return Pulled(names.remote, None, inboxes=len(state.inboxes), overwritten=rewritten)
     tree = repo.tree_of(state.published)
     assert tree is not None
-    fresh = [added(repo, tree, old).runs for old in known or [None]]
+    fresh = [added(repo, tree, old) for old in known or [None]]
     also = [state.overwritten] if state.overwritten is not None else []
     tip = adopt(repo, names, state.published, merge=True, also=also)
-    runs = frozenset.intersection(*fresh)
-    return Pulled(names.remote, tip, runs, len(state.inboxes), rewritten, checked_out=tip is None)
+    runs = frozenset.intersection(*(new.runs for new in fresh))
+    news = Added(frozenset.intersection(*(new.paths for new in fresh))).models
+    return Pulled(names.remote, tip, runs, news, len(state.inboxes), rewritten, checked_out=tip is None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from gtrack.branch.chain import CODE_REF
@@ -46,6 +46,7 @@ class Pushed:
         place: ``branch``, ``inbox``, or ``nothing`` when there was nothing to send.
         runs: How many runs of this clone are new at the remote.
         files: How many files are.
+        models: The models that the remote hears more of, each with the number of new versions and events.
         commit: The remote's tip afterwards.
         code: How the code was dealt with.
         refused: Why the remote did not take the code, or None.
@@ -65,6 +66,7 @@ class Pushed:
     place: str = "nothing"
     runs: int = 0
     files: int = 0
+    models: Mapping[str, int] = field(default_factory=dict)
     commit: str | None = None
     code: CodePlan = field(default_factory=CodePlan)
     refused: str | None = None
@@ -186,7 +188,7 @@ class _Push:
         code = self._plan_code(state)
         if self.out.attempts == 0:
             self.out.runs, self.out.files = len(joined.runs), joined.files
-            self.out.restored, self.out.code = joined.restored, code
+            self.out.models, self.out.restored, self.out.code = joined.models, joined.restored, code
         self.out.dropped, self.out.unreadable = joined.dropped, state.unreadable
         if self._send(state, joined, code):
             self._settle(state, joined, code)

@@ -17,12 +17,12 @@ from sweep import make_sweep, states
 import gtrack
 from gtrack._app.charts.matrix import matrix_figure
 from gtrack._app.charts.parallel import parallel_figure
+from gtrack._app.differing.data import data_of
+from gtrack._app.differing.grid import Cell, Grid, marked, plain
+from gtrack._app.differing.leaves import leaves
+from gtrack._app.differing.metrics import groups_of, metrics_by_group, metrics_by_run
 from gtrack._app.screens.compare.code import by_file
-from gtrack._app.screens.compare.data import data_of
-from gtrack._app.screens.compare.grid import Cell, Grid, marked, plain
 from gtrack._app.screens.compare.images import LARGEST, at_step, gallery_of, shown_image
-from gtrack._app.screens.compare.leaves import leaves
-from gtrack._app.screens.compare.metrics import groups_of, metrics_by_group, metrics_by_run
 from gtrack._app.screens.compare.space import (
     brushed,
     facts_table,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from gtrack._app.differing.grid import Cell, Grid, heads_of
 from gtrack._app.safe import cell
-from gtrack._app.screens.compare.grid import Cell, Grid, heads_of
 from gtrack.display.measured import measured
 from gtrack.display.ranking import describe_goal
 from gtrack.display.words import plural

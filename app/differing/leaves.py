@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gtrack._app.screens.compare.grid import Cell, Grid, heads_of
+from gtrack._app.differing.grid import Cell, Grid, heads_of
 from gtrack.display.words import value_text
 from gtrack.model.nested import flatten
 from gtrack.model.state import RunState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gtrack._app.screens.compare.grid import Cell, Grid, heads_of
+from gtrack._app.differing.grid import Cell, Grid, heads_of
 from gtrack.display.data_text import change_lines, data_label, data_text, is_fingerprint, shared_line
 from gtrack.ids import SHORT
 from gtrack.model.state import RunState
