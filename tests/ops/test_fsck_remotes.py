@@ -135,7 +135,7 @@ def beside():
     """Sound files beside the runs: a tombstone for my run, a moved alias, an experiment's description."""
     return {
         **event(f"tombstones/{RUN[:2]}/{RUN}", {"kind": "tombstone"}, START),
-        **event("models/churn", {"kind": "alias", "alias": "production"}, START),
+        **event("models/churn", {"kind": "alias", "alias": "champion", "version": None}, START),
         **event("experiments/churn", {"kind": "set", "description": "mine now"}, START),
     }
 

@@ -125,8 +125,8 @@ def check_server(team: Team) -> None:
 
 # The line breaks
 
-OFFSETS = {"git": 3, "http": 3, "ssh": 1}
-"""How many places a push is cut at, in each direction; the soak test takes ten times as many."""
+OFFSETS = {"git": 2, "http": 2, "ssh": 1}
+"""How many places a push is cut at, in each direction; the soak test takes fifteen times as many."""
 
 
 def check_cuts(proxy: Proxy, place: Path, count: int) -> None:
@@ -162,7 +162,7 @@ def test_a_push_that_is_cut_anywhere_damages_nothing_and_the_next_one_completes(
 
 @pytest.mark.soak
 def test_a_push_that_is_cut_at_very_many_places_damages_nothing(proxy: Proxy, tmp_path: Path) -> None:
-    check_cuts(proxy, tmp_path, OFFSETS[proxy.kind] * 10)
+    check_cuts(proxy, tmp_path, OFFSETS[proxy.kind] * 15)
 
 
 def test_a_remote_that_hangs_is_given_up(proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,7 @@ def test_an_empty_remote_has_nothing_and_that_is_no_error(server: Server, bare: 
     assert transport.fetch(SPECS) == {BRANCH: None, CODE: None}
 
 
+@pytest.mark.parametrize("server", KINDS, indirect=True, scope="session")
 def test_what_one_clone_pushes_another_lists_and_fetches(server: Server, bare: str, clone_of: CloneOf) -> None:
     ada, bob = clone_of(server, bare), clone_of(server, bare)
     first, second = ada.commit("first"), ada.commit("second")
@@ -71,6 +72,7 @@ def test_a_copy_follows_a_replaced_reference_and_goes_with_a_deleted_one(
     assert bob.repo.refs.read("refs/remotes/origin/of-the-user") == first
 
 
+@pytest.mark.parametrize("server", KINDS, indirect=True, scope="session")
 def test_a_push_that_comes_second_is_told_so_and_lands_on_top(server: Server, bare: str, clone_of: CloneOf) -> None:
     ada, bob = clone_of(server, bare), clone_of(server, bare)
     base = ada.commit("base")
@@ -207,9 +209,6 @@ def team(server: Server, bare: str, clone_of: CloneOf) -> tuple[str, Clone]:
     return bare, ada
 
 
-@pytest.mark.parametrize(
-    "server", [*KINDS[:-1], pytest.param("ssh", marks=pytest.mark.soak)], indirect=True, scope="session"
-)
 @pytest.mark.parametrize("options", [(), ("--depth=1",), ("--single-branch",), ("--filter=blob:none",), ("--bare",)])
 def test_a_clone_stays_what_it_was(
     server: Server, team: tuple[str, Clone], clone_of: CloneOf, options: tuple[str, ...]
