@@ -27,6 +27,7 @@ from sklearn.ensemble import (  # noqa: E402
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression  # noqa: E402
+from sklearn.neural_network import MLPClassifier  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import FunctionTransformer, StandardScaler  # noqa: E402
 from sklearn.tree import DecisionTreeClassifier  # noqa: E402
@@ -38,10 +39,13 @@ MODELS = {
     "boosting": lambda: GradientBoostingClassifier(n_estimators=5),
     "histogram": lambda: HistGradientBoostingClassifier(max_iter=5),
     "isolation": lambda: IsolationForest(n_estimators=5),
+    "network, sgd": lambda: MLPClassifier((4,), solver="sgd", max_iter=5),
+    "network, adam": lambda: MLPClassifier((4,), max_iter=5),
     "within": lambda: make_pipeline(StandardScaler(), RandomForestClassifier(3)),
 }
 
 
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")  # a network that has not learnt enough
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_is_loaded_without_trust_and_predicts_the_same(name, data, folder):
     x, y = data

@@ -129,3 +129,13 @@ def test_without_scikit_learn_the_demo_names_the_extra(tmp_path: Path, monkeypat
     with pytest.raises(MissingExtraError, match=r"pip install 'gtrack\[demo\]'"):
         demo.run_demo(str(tmp_path / "new"), out=io.StringIO())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_run_of_the_demo_is_in_production_and_proved(shown: Shown) -> None:
+    with gtrack.Repo(str(shown.place / "cleo")) as repo:
+        (version,) = repo.model("digits").in_stage("Production")
+    assert (version.name, version.aliases) == ("digits/1", ("champion",))
+    tags = subprocess.run(
+        ["git", "tag", "--list"], cwd=shown.place / "digits.git", check=True, capture_output=True, text=True
+    ).stdout
+    assert tags == "digits@production/v1\n"

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss
@@ -40,19 +37,16 @@ def train(run: gtrack.Run, *, lr: float, hidden: int, solver: str, epochs: int, 
         run.log({"train_loss": model.loss_, "val_loss": loss, "val_accuracy": accuracy}, step=epoch)
         if verbose and epoch % 10 == 9:
             print(f"epoch {epoch + 1:4}  val_loss {loss:.3f}  val_accuracy {accuracy:.3f}", flush=True)
+    run.log_model(model, input_example=val_x[:2])
     keep(run, model, confusion_matrix(val_y, probabilities.argmax(axis=1), normalize="true"))
 
 
 def keep(run: gtrack.Run, model: MLPClassifier, confusion: np.ndarray) -> None:
-    """Keep the model, which digits it takes for which, and how much it looks at each pixel."""
+    """Keep which digits the model takes for which, and how much it looks at each pixel."""
     run.log_image(np.kron(1 - confusion, np.ones((24, 24))), "confusion_matrix")
     weights = np.abs(model.coefs_[0]).sum(axis=1)
     pixels = [{"pixel": f"{at // 8},{at % 8}", "importance": float(weights[at])} for at in np.argsort(-weights)]
     run.log_table(pixels, "feature_importance")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.joblib")
-        joblib.dump(model, path)
-        run.log_artifact(path)
 
 
 def main() -> None:

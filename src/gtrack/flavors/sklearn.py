@@ -20,6 +20,10 @@ __all__ = ["load", "predict", "save"]
 _FILE = "model.skops"
 _PACKAGES = ("scikit-learn", "numpy", "scipy")
 _SHOWN = 8
+_PLAIN = frozenset(
+    f"sklearn.neural_network._stochastic_optimizers.{name}" for name in ("AdamOptimizer", "SGDOptimizer")
+)
+"""Types that skops does not know, and that are harmless: their objects get attributes, and run no code of their own."""
 
 
 def save(model: Any, folder: str, wanted: Wanted) -> Kept:
@@ -35,7 +39,8 @@ def save(model: Any, folder: str, wanted: Wanted) -> Kept:
     except (TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"skops cannot save it: {error}", hint="pickle=True saves it as a pickle") from error
     foreign = tuple(sorted(skops.get_untrusted_types(file=path)))
-    named = foreign if foreign and not has_sound_trees(model) else tuple(name for name in foreign if name not in TREES)
+    unknown = tuple(name for name in foreign if name not in _PLAIN)
+    named = unknown if unknown and not has_sound_trees(model) else tuple(name for name in unknown if name not in TREES)
     notes = (f"whoever loads it has to trust {_listed(named)}: load_model(..., trusted=[...])",) if named else ()
     details = {"format": "skops", "data": _FILE, "types": list(foreign)}
     return Kept(details, _native(sklearn, _FILE, "skops", foreign), ("skops", *_PACKAGES), notes)
@@ -50,7 +55,7 @@ def load(folder: str, details: Mapping[str, object], trust: Trust) -> Any:
         foreign = set(skops.get_untrusted_types(file=path))
     except Exception as error:  # a forged file may lead the reader anywhere
         raise DamageError(f"the model's skops file cannot be read: {clean(str(error))}") from error
-    unknown = sorted(foreign - set(trust.types))
+    unknown = sorted(foreign - _PLAIN - set(trust.types))
     named = [name for name in unknown if name not in TREES]
     if named and not trust.code:
         raise _unknown(named)

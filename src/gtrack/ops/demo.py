@@ -38,13 +38,14 @@ def run_demo(directory: str | None, *, out: TextIO) -> int:
         The exit code, 0.
 
     Raises:
-        MissingExtraError: scikit-learn is not installed.
+        MissingExtraError: scikit-learn or skops is not installed.
         RepositoryError: git is not installed.
         UsageError: The directory is not empty.
         GtrackError: A command did not end as it should.
     """
-    if find_spec("sklearn") is None:
-        raise MissingExtraError("scikit-learn", "demo")
+    for module, package in (("sklearn", "scikit-learn"), ("skops", "skops")):
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "demo")
     env = environment()
     if shutil.which("git", path=env.get("PATH")) is None:
         raise RepositoryError("git is not installed", hint="install git, then: gtrack demo")
@@ -60,6 +61,7 @@ def run_demo(directory: str | None, *, out: TextIO) -> int:
     _look(stage, edited)
     _compare(stage)
     _share(stage)
+    _register(stage)
     _say_what_is_next(stage, env)
     return 0
 
@@ -166,6 +168,22 @@ def _share(stage: Stage) -> None:
     stage.gtrack("artifact", "get", "last/*.png", "-o", "figures")
 
 
+def _register(stage: Stage) -> None:
+    stage.say(
+        "The best one becomes a version of a registered model; the push gives it its number, and a tag to deploy on"
+    )
+    best = stage.ask("ls", "--sort", "val_accuracy", "-n", "1")
+    assert isinstance(best, list)
+    stage.gtrack(
+        "model", "register", f"{best[0]['id'][:SHORT]}/model", "digits", "--gate", "metrics.val_accuracy > 0.9"
+    )
+    stage.gtrack("push")
+    stage.gtrack("model", "alias", "digits", "champion", "1")
+    stage.gtrack("model", "promote", "digits/1", "production", "-m", "the best of twelve")
+    stage.gtrack("push")
+    stage.gtrack("model", "show", "digits", "--events")
+
+
 def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
     stage.say("The repositories are yours to try")
     lines = [
@@ -175,6 +193,7 @@ def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
         ("gtrack logs baseline", "what it printed"),
         ("gtrack artifact ls last", "its files"),
         ("gtrack best", "the leaderboard"),
+        ("gtrack verify digits@champion", "from its bytes to run, code and data"),
         ("gtrack diff last baseline", "what differs, code included"),
         ("gtrack plot -o curves.html", "curves, as a page that works offline"),
         ("gtrack ls --csv", "for a spreadsheet; --json for a program"),
@@ -184,7 +203,7 @@ def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
     if shutil.which("gtrack", path=env.get("PATH")) is None:
         lines.insert(0, (f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"', ""))
     for command, remark in lines:
-        stage.out.write(f"  {command:<28}{remark}".rstrip() + "\n")
+        stage.out.write(f"  {command:<31}{remark}".rstrip() + "\n")
     stage.out.flush()
 
 
