@@ -230,6 +230,15 @@ def test_a_repeated_event(ben: Forger, ada: Forger) -> None:
     refused(ben.push(again), "repeated", "byte for byte")  # type: ignore[arg-type]
 
 
+def test_a_number_that_another_version_has(mallory: Forger) -> None:
+    refused(mallory.push({f"models/churn/numbers/1-{'0' * 32}": b""}), "number", "version 1 is")
+
+
+def test_a_number_that_is_taken_from_the_version_that_claimed_it_first(mallory: Forger) -> None:
+    settled = mallory.event("Mallory", kind="number", number=2, instead_of=1, stands="0" * 32)
+    refused(mallory.push(settled), "number", "claimed version 1 first, and keeps it")
+
+
 def test_what_the_policy_allows_goes_through(world: tuple[Team, dict[str, Member], str]) -> None:
     team, members, _ = world
     members["ada"].pull()

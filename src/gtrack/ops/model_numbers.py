@@ -24,7 +24,7 @@ from gtrack.model.registry import ModelState, latest_model_events
 from gtrack.ops.model_files import Folders, ModelFiles, fold_files, folders_of_models, load_model_files
 from gtrack.ops.signatures import signed
 
-__all__ = ["Claims", "claims"]
+__all__ = ["Claims", "claims", "first_claim"]
 
 _MOST_WALKED = 100_000
 
@@ -141,7 +141,7 @@ def _settle(repo: Repository, model: _Model, published: str | None) -> None:
     previous = latest_model_events([doc for doc in model.files.events if doc.name not in future])
     by = author(repo.config, repo.env)
     for number, uids in sorted(state.numbers.contested.items()):
-        stands = _first(repo, model.name, number, uids, published)
+        stands = first_claim(repo, model.name, number, uids, published)
         if stands is None:
             continue
         for uid in uids:
@@ -157,8 +157,19 @@ def _settle(repo: Repository, model: _Model, published: str | None) -> None:
             previous = [event]
 
 
-def _first(repo: Repository, name: str, number: int, uids: Sequence[str], published: str | None) -> str | None:
-    """Return whose claim came first into the remote's branch, by first parents; None where that cannot be told."""
+def first_claim(repo: Repository, name: str, number: int, uids: Sequence[str], published: str | None) -> str | None:
+    """Return whose claim of a number came first into the remote's branch, by first parents.
+
+    Args:
+        repo: The repository.
+        name: The model.
+        number: The number.
+        uids: The versions that claim it.
+        published: The tip of the remote's branch, or None.
+
+    Returns:
+        The uid of the version that keeps the number; None where that cannot be told, as in a shallow clone.
+    """
     paths = {f"{names.model_dir(name)}/{names.number_file(number, uid)}": uid for uid in uids}
     tree = repo.tree_of(published)
     there = [path for path in paths if tree is not None and repo.objects.find(tree, path) is not None]

@@ -21,6 +21,7 @@ from gtrack.format import names
 from gtrack.ids import SHORT
 from gtrack.ops.fsck_findings import Findings
 from gtrack.ops.fsck_range import RangeReport, check_range
+from gtrack.ops.model_numbers import first_claim
 from gtrack.ops.signatures import FileSignatures, checker_of, signatures_beside, signers_of
 from gtrack.ops.verify_demands import Demands, read_demands
 from gtrack.ops.verify_records import File, ModelRecords, Problem, read_records
@@ -39,7 +40,8 @@ def verify_range(repo: Repository, text: str, *, allow_epoch: bool = False, allo
     Refused are, beside what :func:`gtrack.ops.fsck_range.check_range` refuses: a promotion that would take effect
     without the approvals that are demanded, or by somebody who may not promote; an approval by the version's author, by
     its promoter, or by somebody who may not approve; an event or a version that is not signed where that is demanded,
-    or signed by somebody else than it says; a file under a run whose start another key signed; a repeated event.
+    or signed by somebody else than it says; a file under a run whose start another key signed; a repeated event; a number
+    for a version that another one has claimed before.
 
     Args:
         repo: The repository; in a server's hook opened with ``incoming=True``. It needs no working tree.
@@ -106,6 +108,7 @@ class _Range:
             for record in (*records.versions.values(), *records.events.values()):
                 if self._is_new(record.path):
                     problems += self._of(records, record.path)
+            problems += self._of_numbers(records, files)
             self._tell(problem for problem in problems if self._is_new(problem.path))
 
     def check_runs(self) -> None:
@@ -139,6 +142,23 @@ class _Range:
                 yield problem
             else:
                 yield Problem(path, problem.rule, f"{problem.path}: {problem.what}", problem.hint, problem.warning)
+
+    def _of_numbers(self, records: ModelRecords, files: Iterable[str]) -> Iterator[Problem]:
+        """Yield what would give a number to another version: history says whose it is."""
+        known = [(path, names.parse_model_file(path.split("/", 2)[2])) for path in files]
+        claims = [(path, file.number, file.uid) for path, file in known if file is not None and file.number is not None]
+        taken = {number: uid for path, number, uid in claims if not self._is_new(path)}
+        for path, number, uid in claims:
+            if self._is_new(path) and taken.get(number, uid) != uid:
+                yield Problem(path, "number", f"version {number} is ~{str(taken[number])[:SHORT]} already")
+        for event in records.events.values():
+            claimed, stands = event.body.get("instead_of"), event.text("stands")
+            if event.event != "number" or not self._is_new(event.path) or not isinstance(claimed, int):
+                continue
+            first = first_claim(self.repo, records.name, claimed, (event.uid, stands), self.old)
+            if first not in (None, stands):
+                what = f"~{str(first)[:SHORT]} claimed version {claimed} first, and keeps it"
+                yield Problem(event.path, "number", what)
 
     def _of_run(self, run_id: str, files: Mapping[str, File], start: FileSignatures) -> Iterator[Problem]:
         path, best = f"{names.run_dir(run_id)}/run.yaml", start.best
