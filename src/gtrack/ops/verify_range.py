@@ -40,8 +40,8 @@ def verify_range(repo: Repository, text: str, *, allow_epoch: bool = False, allo
     Refused are, beside what :func:`gtrack.ops.fsck_range.check_range` refuses: a promotion that would take effect
     without the approvals that are demanded, or by somebody who may not promote; an approval by the version's author, by
     its promoter, or by somebody who may not approve; an event or a version that is not signed where that is demanded,
-    or signed by somebody else than it says; a file under a run whose start another key signed; a repeated event; a number
-    for a version that another one has claimed before.
+    or signed by somebody else than it says; a file under a run whose start another key signed; a repeated event; a
+    number for a version that another one has claimed before.
 
     Args:
         repo: The repository; in a server's hook opened with ``incoming=True``. It needs no working tree.
