@@ -7,6 +7,7 @@ import streamlit as st
 from gtrack._app.bulk import read_tags
 from gtrack._app.safe import cell, markdown
 from gtrack._app.screens.run.acting import act_on
+from gtrack._app.screens.run.standing import policy_badge, versions
 from gtrack._app.screens.run.subject import Subject
 from gtrack._app.steps import go_to
 from gtrack.display.words import ago, duration, instant, value_text
@@ -35,12 +36,14 @@ def head(subject: Subject) -> None:
             st.badge("live", icon=":material/sensors:", color="blue")
         if state.deleted:
             st.badge("archived", icon=":material/archive:", color="gray")
+        policy_badge(state)
         st.badge(markdown(state.experiment, 60), icon=":material/science:", color="gray", help="Experiment")
         for key, value in list(state.tags.items())[:_MOST_TAGS]:
             st.badge(markdown(_tag(key, value)), icon=":material/label:", color="violet")
         if len(state.tags) > _MOST_TAGS:
             st.caption(f"and {len(state.tags) - _MOST_TAGS:,} more tags", width="content")
     st.caption(" · ".join(markdown(fact) for fact in facts_line(state, subject.now.now_us)))
+    versions(subject)
     _actions(subject)
 
 

@@ -247,3 +247,19 @@ def test_read_only_shows_everything_and_changes_nothing(repo: Path, tab: str) ->
     wrong = ("Approve", "Reject", "Take", "Promote", "Ask", "Roll", "Point", "Note on", "Record", "Let ")
     assert not [label for label in labels(at) if label.startswith(wrong)]
     assert "Change" not in [each.label for each in at.tabs]
+
+
+def test_the_page_of_a_run_names_the_versions_that_were_made_of_it_and_its_policy(repo: Path) -> None:
+    with gtrack.Repo(str(repo)) as opened:
+        run = opened.model("churn").versions[0].run
+    at = open_page("run", repo, address={"id": run or ""})
+    assert is_whole(at), at.exception[0].value
+    assert "churn v1 (local) · Production" in {each.label.replace("\\", "") for each in at.button}
+
+
+def test_a_run_that_broke_the_policy_says_so_at_its_head(repo: Path) -> None:
+    says(repo, "policy: {runs: {tags: [team]}}\n")
+    run = record(repo)
+    at = open_page("run", repo, address={"id": "last"})
+    assert is_whole(at), at.exception[0].value
+    assert "policy violated" in said(at), run
