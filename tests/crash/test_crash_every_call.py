@@ -30,7 +30,7 @@ _LIST = gtrack_command("ls")
 
 @pytest.mark.parametrize("family", CALLS)
 def test_a_run_killed_at_any_call_keeps_every_acknowledged_value(family: str, template: Path, tmp_path: Path) -> None:
-    kill_training(family, template, tmp_path, every=20)
+    kill_training(family, template, tmp_path, every=40)
 
 
 @pytest.mark.soak
@@ -76,7 +76,7 @@ def recover_and_check(repo: Path, template: Path, kill: Kill, *oracles: Path) ->
 
 @pytest.mark.parametrize("family", CALLS)
 def test_a_recovery_killed_at_any_call_is_finished_by_the_next(family: str, killed: Path, tmp_path: Path) -> None:
-    kill_recovery(family, killed, tmp_path, every=20)
+    kill_recovery(family, killed, tmp_path, every=40)
 
 
 @pytest.mark.soak

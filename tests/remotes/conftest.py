@@ -13,8 +13,11 @@ from servers import KINDS, SERVERS, HttpServer, Server, make_bare, smart_http
 _numbers = itertools.count()
 
 
-# Each connection over ssh is a login: the main things are tried over it in every run, all of them in the soak.
-@pytest.fixture(scope="session", params=[*KINDS[:-1], pytest.param("ssh", marks=pytest.mark.soak)])
+# The main things are tried over every kind of connection in every run, all of them in the soak.
+_SLOW = [pytest.param(kind, marks=pytest.mark.soak) for kind in ("git", "ssh")]
+
+
+@pytest.fixture(scope="session", params=["path", "http", *_SLOW])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of every kind in turn; tests make repositories of their own in it."""
     with SERVERS[request.param](tmp_path_factory.mktemp(f"served-{request.param}")) as started:
