@@ -10,8 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-# Two workers more than there are processors: many tests wait, for a server, a timeout or a process.
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
+# One worker more than there are processors: many tests wait, for a server, a timeout or a process.
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 QUICK := -n $(WORKERS) --dist worksteal -m "not soak and not integrations and not frameworks"
 
 .PHONY: demo test test-soak test-integrations lint bench docs clean

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from clones import Clone
-from servers import KINDS, SERVERS, HttpServer, Server, make_bare, smart_http
+from servers import SERVERS, HttpServer, Server, make_bare, smart_http
 
 _numbers = itertools.count()
 

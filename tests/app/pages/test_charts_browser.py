@@ -109,6 +109,7 @@ def test_a_link_has_what_is_zoomed_to_and_a_panel_of_lines_follows(context: Any,
         until(page, f"{RANGES}.every(([low, high]) => {away} < 1)")
 
 
+@pytest.mark.soak
 def test_a_panel_is_added_with_two_clicks(context: Any, server: str) -> None:
     with opened(context, f"{server}/?columns=1&closed=train", height=1600) as page:
         until(page, "document.querySelectorAll('.gtrack-panel[data-state=drawn]').length === 1")

@@ -105,6 +105,7 @@ def test_an_update_redraws_nothing_from_scratch_and_keeps_the_zoom(open_page):
         assert of(page, "m1", "gd.layout.xaxis.range") == pytest.approx(shown)
 
 
+@pytest.mark.soak
 def test_panels_of_an_axis_zoom_together_fit_along_y_and_are_reset_together(open_page):
     with open_page() as page:
         for panel in ("m0", "m1", "m2", "m3"):
@@ -125,6 +126,7 @@ def test_panels_of_an_axis_zoom_together_fit_along_y_and_are_reset_together(open
         until_of(page, "m0", "gd._fullLayout.xaxis.range[1] >= 100")
 
 
+@pytest.mark.soak
 def test_the_cursor_stands_at_the_same_x_in_all_panels_of_an_axis_and_other_runs_fade(open_page):
     with open_page() as page:
         until_of(page, "m2", "gd.calcdata")
@@ -236,6 +238,7 @@ def test_a_theme_is_followed_and_a_phone_has_one_column(open_page):
         assert page.locator("[data-panel=m0]").get_attribute("data-draws") == "1"
 
 
+@pytest.mark.soak
 def test_a_panel_is_worked_with_the_keyboard_and_said_to_screen_readers(open_page):
     with open_page() as page:
         figure = page.get_by_role("figure", name="metric 0")
