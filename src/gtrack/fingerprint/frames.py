@@ -111,10 +111,39 @@ def _of_stream(data: Any) -> Table:
     """Return what another library hands out as a stream of Arrow: polars, DuckDB, DataFusion, cuDF."""
     import pyarrow as pa
 
-    if _library(data) == "polars" and type(data).__name__ == "Series":
-        column = pa.chunked_array(data)
-        return Table(len(column), [(str(data.name), lambda: column)], column.nbytes)
+    if _library(data) == "polars":
+        return _of_polars(data)
     return _of_arrow(pa.table(data))
+
+
+def _of_polars(data: Any) -> Table:
+    """Return a frame or a series of polars, which ends the process where a name with a NUL is to leave it."""
+    import pyarrow as pa
+
+    if type(data).__name__ == "Series":
+        _check_names(data.dtype)
+        column = pa.chunked_array(data.alias(""))
+        return Table(len(column), [(str(data.name), lambda: column)], column.nbytes)
+    for dtype in data.dtypes:
+        _check_names(dtype)
+    numbered = data.rename({name: str(number) for number, name in enumerate(data.columns)})
+    found = _of_arrow(pa.table(numbered))
+    return Table(found.rows, list(zip(data.columns, (read for _, read in found.columns), strict=True)), found.bytes)
+
+
+def _check_names(dtype: Any) -> None:
+    """Refuse a type of polars that has a NUL in the name of a field.
+
+    Raises:
+        TypeError: It has.
+    """
+    for field in getattr(dtype, "fields", None) or ():
+        if "\0" in field.name:
+            raise TypeError("the name of a field has a NUL, which polars does not survive")
+        _check_names(field.dtype)
+    inner = getattr(dtype, "inner", None)
+    if inner is not None:
+        _check_names(inner)
 
 
 def _of_hugging_face(data: Any) -> pa.Table:
