@@ -199,6 +199,7 @@ def _say_what_is_next(stage: Stage, env: Mapping[str, str]) -> None:
         ("gtrack ls --csv", "for a spreadsheet; --json for a program"),
         ("python train.py --lr 0.05", "the next run"),
         ("gtrack push", "for the other clones beside this one"),
+        ("gtrack ui", "all of it in the dashboard: pip install 'gtrack[ui]'"),
     ]
     if shutil.which("gtrack", path=env.get("PATH")) is None:
         lines.insert(0, (f'export PATH={shlex.quote(os.path.dirname(sys.executable))}:"$PATH"', ""))
