@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from gtrack.cli.findings import finding_columns, finding_text, finding_to_dict
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import Column, Output, emit
-from gtrack.cli.table import Heading
+from gtrack.cli.output import Output, emit
 from gtrack.cli.terminal import Terminal
 from gtrack.display.cells import to_json
 from gtrack.display.words import plural
-from gtrack.ids import SHORT
 from gtrack.text import clean
 
 if TYPE_CHECKING:
-    from gtrack.ops.fsck_findings import Finding
     from gtrack.ops.fsck_range import RangeReport
     from gtrack.ops.verify_result import Link, Verification
 
@@ -42,9 +40,10 @@ def print_range(invocation: Invocation, output: Output, report: RangeReport) -> 
     """Print what speaks against a push: the commit, the file, the rule."""
     if output.form is None:
         terminal = output.terminal(invocation)
-        output.write("".join(_finding_text(finding, terminal) for finding in report.findings))
+        output.write("".join(finding_text(finding, terminal) for finding in report.findings))
     else:
-        emit(invocation, output, report.findings, _columns(), _to_dict)
+        columns = finding_columns("commit")
+        emit(invocation, output, report.findings, columns, lambda finding: finding_to_dict(finding, "commit"))
     errors = sum(finding.level == "error" for finding in report.findings)
     verdict = "nothing speaks against it" if report.ok else f"refused, {plural(errors, 'reason')}"
     invocation.notice(f"checked {plural(report.commits, 'commit')}, {plural(report.files, 'new file')}: {verdict}")
@@ -65,31 +64,3 @@ def _verdict(found: Verification, terminal: Terminal) -> str:
         count = plural(len(found.absent), "thing")
         return terminal.style(f"{found.subject}: nothing is broken; {count} to be checked is not here", "bold")
     return terminal.style(f"{found.subject}: the chain holds", "green", "bold")
-
-
-def _finding_text(finding: Finding, terminal: Terminal) -> str:
-    level = terminal.style(finding.level, "red" if finding.level == "error" else "yellow")
-    source = finding.source or ""
-    parts = [source[:SHORT] if _COMMIT.match(source) else source, finding.path, finding.what]
-    hint = f"  hint: {clean(finding.hint)}\n" if finding.hint else ""
-    return f"{level}: {': '.join(clean(part) for part in parts if part)}\n{hint}"
-
-
-def _columns() -> list[Column[Finding]]:
-    return [
-        Column("level", Heading("LEVEL"), lambda finding: finding.level),
-        Column("commit", Heading("COMMIT"), lambda finding: finding.source or ""),
-        Column("path", Heading("PATH"), lambda finding: finding.path),
-        Column("what", Heading("WHAT"), lambda finding: finding.what),
-        Column("hint", Heading("HINT"), lambda finding: finding.hint or ""),
-    ]
-
-
-def _to_dict(finding: Finding) -> dict[str, object]:
-    return {
-        "level": finding.level,
-        "commit": finding.source,
-        "path": finding.path,
-        "what": finding.what,
-        "hint": finding.hint,
-    }

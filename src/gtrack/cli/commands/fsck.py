@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from gtrack.cli.command import command as declare
+from gtrack.cli.findings import finding_columns, finding_text, finding_to_dict
 from gtrack.cli.invocation import Invocation
-from gtrack.cli.output import Column, Output, emit, output_options
-from gtrack.cli.table import Heading
-from gtrack.cli.terminal import Terminal
+from gtrack.cli.output import Output, emit, output_options
 from gtrack.display.words import plural
 from gtrack.errors import DamageError, FormatError, UsageError
-from gtrack.ids import SHORT
-from gtrack.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +19,6 @@ if TYPE_CHECKING:
     from gtrack.ops.fsck_findings import Finding
 
 __all__ = ["command"]
-
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
 @declare(
@@ -69,9 +63,9 @@ def command(
     if quiet:
         return code
     if output.form is None:
-        output.write("".join(_text(finding, output.terminal(invocation)) for finding in findings))
+        output.write("".join(finding_text(finding, output.terminal(invocation)) for finding in findings))
     else:
-        emit(invocation, output, findings, _columns(), _to_dict)
+        emit(invocation, output, findings, finding_columns(), finding_to_dict)
     errors = sum(finding.level == "error" for finding in findings)
     warnings = len(findings) - errors
     found = f"{plural(errors, 'error')}, {plural(warnings, 'warning')}" if findings else "no damage"
@@ -99,31 +93,3 @@ def _check_range(invocation: Invocation, span: str, *, allow_epoch: bool) -> tup
         report = check_range(repo, span, allow_epoch=allow_epoch)
     code = 0 if report.ok else FormatError.exit_code if report.newer else DamageError.exit_code
     return f"{plural(report.commits, 'commit')}, {plural(report.files, 'new file')}", report.findings, code
-
-
-def _text(finding: Finding, terminal: Terminal) -> str:
-    level = terminal.style(finding.level, "red" if finding.level == "error" else "yellow")
-    source = finding.source or ""
-    parts = [source[:SHORT] if _COMMIT.match(source) else source, finding.path, finding.what]
-    hint = f"  hint: {clean(finding.hint)}\n" if finding.hint else ""
-    return f"{level}: {': '.join(clean(part) for part in parts if part)}\n{hint}"
-
-
-def _columns() -> list[Column[Finding]]:
-    return [
-        Column("level", Heading("LEVEL"), lambda finding: finding.level),
-        Column("source", Heading("SOURCE"), lambda finding: finding.source or ""),
-        Column("path", Heading("PATH"), lambda finding: finding.path),
-        Column("what", Heading("WHAT"), lambda finding: finding.what),
-        Column("hint", Heading("HINT"), lambda finding: finding.hint or ""),
-    ]
-
-
-def _to_dict(finding: Finding) -> dict[str, object]:
-    return {
-        "level": finding.level,
-        "source": finding.source,
-        "path": finding.path,
-        "what": finding.what,
-        "hint": finding.hint,
-    }
