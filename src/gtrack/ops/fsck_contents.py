@@ -8,9 +8,8 @@ from gtrack.branch.listing import Entry, read_in_batches
 from gtrack.branch.members import FILE_BYTES
 from gtrack.branch.repository import Repository
 from gtrack.ids import SHORT
-from gtrack.ops.fsck_experiments import check_folders
 from gtrack.ops.fsck_findings import Findings
-from gtrack.ops.fsck_models import check_model_folders
+from gtrack.ops.fsck_folders import check_folders
 from gtrack.ops.fsck_runs import check_run
 from gtrack.ops.fsck_tree import check_other, group_files
 
@@ -47,7 +46,6 @@ def check_contents(
         readable = [entry for entry in entries if entry.oid in contents]
         if not run_id:
             check_folders(entries, found)
-            check_model_folders(entries, found)
             for entry in readable:
                 check_other(entry, contents[entry.oid], found)
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from gtrack.branch.listing import Entry
@@ -23,7 +23,7 @@ from gtrack.ops.present import DAY_US
 from gtrack.ops.recover import spools_of
 from gtrack.ops.trees import visible_trees
 
-__all__ = ["check_event", "check_folders", "check_protocols"]
+__all__ = ["check_event", "check_protocols"]
 
 _MOST = 3000
 """Experiments whose protocol is looked at: a branch with more of them is not one that people made."""
@@ -43,20 +43,6 @@ def check_event(entry: Entry, data: bytes, found: Findings) -> None:
         found.error(entry.path, problem.removeprefix(f"{name}: "))
     for doc in read.documents:
         check_fields(entry.path, "experiment", doc, EXPERIMENT_EVENTS, found)
-
-
-def check_folders(files: Iterable[Entry], found: Findings) -> None:
-    """Name the folders of experiments that no experiment has: what stands in them has no effect.
-
-    Args:
-        files: What the format knows, any part of it.
-        found: Takes what is wrong.
-    """
-    parts = (entry.path.split("/", 2) for entry in files)
-    for folder in dict.fromkeys(part[1] for part in parts if part[0] == names.EXPERIMENTS):
-        if names.experiment_of_dir(folder) is None:
-            what = "gtrack names no experiment's folder so: what it says has no effect"
-            found.warning(f"{names.EXPERIMENTS}/{folder}", what)
 
 
 def check_protocols(repo: Repository, found: Findings) -> None:

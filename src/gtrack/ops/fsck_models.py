@@ -22,7 +22,7 @@ from gtrack.ops.model_files import fold_files, folders_of_models, load_model_fil
 from gtrack.ops.recover import spools_of
 from gtrack.ops.trees import visible_trees
 
-__all__ = ["check_model_file", "check_model_folders", "check_models"]
+__all__ = ["check_model_file", "check_models"]
 
 _MOST = 3000
 """Models that are looked at: a branch with more of them is not one that people made."""
@@ -54,20 +54,6 @@ def check_model_file(entry: Entry, data: bytes, found: Findings) -> None:
             check_fields(entry.path, "model", doc, MODEL_EVENTS, found)
     else:
         _check_version(entry.path, file.uid or "", names.model_of_dir(part), data, found)
-
-
-def check_model_folders(files: Iterable[Entry], found: Findings) -> None:
-    """Name the folders that no model has: what stands in them has no effect.
-
-    Args:
-        files: What the format knows, any part of it.
-        found: Takes what is wrong.
-    """
-    parts = (entry.path.split("/", 2) for entry in files)
-    for folder in dict.fromkeys(part[1] for part in parts if part[0] == names.MODELS):
-        if names.model_of_dir(folder) is None:
-            what = "gtrack names no model's folder so: what it says has no effect"
-            found.warning(f"{names.MODELS}/{folder}", what)
 
 
 def check_models(repo: Repository, found: Findings) -> None:

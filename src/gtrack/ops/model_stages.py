@@ -83,7 +83,7 @@ def approve(
         write: Commits the event, where that is not to be on the branch.
 
     Raises:
-        UsageError: There is no such stage.
+        UsageError: There is no such stage, or the version is this person's own.
         NotFoundError: There is no such model or version.
         PolicyError: The policy does not let this person approve it; nothing is written.
     """
